@@ -1,0 +1,104 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the audit record: one JSON line per verdict, written by
+ * hand into a fixed buffer, and the hash chain that links the lines of a lane
+ * (format: module/engine/AUDIT.md; reference policy-and-audit.md 10 and 11).
+ */
+
+
+#ifndef SP_AUDIT_H
+#define SP_AUDIT_H
+
+
+#include "sp_decide.h"
+
+
+#define SP_RECORD_MAX    8192    /* bytes of a line with its newline */
+#define SP_CHAIN_LEN     64      /* hex digits of a link */
+#define SP_ID_TEXT_LEN   48      /* longest decision id */
+#define SP_PSEUDONYM_LEN 24
+
+
+/* The chain of one lane. Starts as 64 zeros. */
+typedef struct {
+    unsigned char  prev[SP_CHAIN_LEN];
+    uint64_t       seq;          /* of the last line, 0: none */
+} sp_chain_t;
+
+
+/* Where facts came from, and how old they were. */
+typedef struct {
+    uint64_t     wall_us;        /* unix time in us */
+    uint64_t     mono_us;        /* since the lane was opened */
+    sp_str_t     host;
+    unsigned     lane;
+    uint64_t     epoch;          /* unix seconds at which the lane opened */
+    sp_str_t     id;             /* decision id */
+    sp_str_t     request_id;     /* nginx's $request_id, or empty */
+    sp_str_t     method;
+    uint64_t     body_bytes;
+    sp_str_t     address;        /* pseudonym, "2026q4:..." or the address */
+    const char  *address_from;   /* conn, proxy */
+    uint64_t     geo_build;      /* unix seconds, 0: no database */
+    const char  *record_source;  /* cache, store, none */
+    int64_t      record_age_ms;  /* -1: none */
+    uint64_t     key_ver;
+    unsigned     enforced:1;
+    uint32_t     us;             /* spent deciding */
+} sp_audit_ctx_t;
+
+
+typedef struct {
+    uint64_t     wall_us;
+    uint64_t     mono_us;
+    sp_str_t     of;             /* decision id */
+    unsigned     status;         /* of the answer, 0: none */
+    unsigned     attempts;       /* times the request reached an upstream */
+    unsigned     sent:1;         /* attempts > 0 */
+    int64_t      tokens_in;      /* -1: not known */
+    int64_t      tokens_out;
+    uint64_t     out_bytes;
+    uint64_t     duration_ms;
+    const char  *end;            /* complete, client_abort, upstream_error… */
+} sp_settle_t;
+
+
+void sp_chain_init(sp_chain_t *chain);
+
+/*
+ * Writes a decision record without its link; returns its length, always
+ * below SP_RECORD_MAX - 80: lists are cut, with a count.
+ */
+size_t sp_audit_decision(const sp_policy_t *policy, const sp_facts_t *facts,
+    const sp_verdict_t *verdict, const sp_audit_ctx_t *ctx, uint64_t seq,
+    unsigned char *buf);
+
+size_t sp_audit_settle(const sp_settle_t *settle, uint64_t seq,
+    unsigned char *buf);
+
+/* First and last line of a lane file. "prev_file" may be empty. */
+size_t sp_audit_segment(const sp_audit_ctx_t *ctx, sp_str_t boot,
+    unsigned segment, sp_str_t prev_file, sp_str_t prev_hash, sp_str_t version,
+    uint64_t seq, unsigned char *buf);
+size_t sp_audit_close(const sp_audit_ctx_t *ctx, uint64_t count,
+    uint64_t seq, unsigned char *buf);
+
+/*
+ * Completes the line in buf[0..len): replaces the final "}" by the link
+ * ,"h":"..."} and a newline, advances the chain, returns the new length. The
+ * chain advances even if the line is never written: the caller keeps a copy
+ * to go back to.
+ */
+size_t sp_chain_link(sp_chain_t *chain, unsigned char *buf, size_t len);
+
+/*
+ * period ":" base32(HMAC-SHA256(key, "ip" 0 address))[0..16]; returns length.
+ * "period" is the UTC quarter of the time, "2026q4".
+ */
+size_t sp_pseudonym(const unsigned char key[32], const sp_addr_t *addr,
+    int64_t now, unsigned char out[SP_PSEUDONYM_LEN]);
+
+
+#endif /* SP_AUDIT_H */

@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the reading of a request body: which JSON paths of a
+ * route's dialect name models, ask for a stream or bound the tokens, and what
+ * makes a body ambiguous (reference wire.md tables 1, 1b and section 5).
+ */
+
+
+#ifndef SP_BODY_H
+#define SP_BODY_H
+
+
+#include "sp_json.h"
+#include "sp_route.h"
+
+
+#define SP_MODELS_MAX     64     /* distinct models in one request */
+#define SP_MODEL_LEN      256    /* bytes of one model name */
+#define SP_MODELS_BYTES   4096   /* bytes of all of them */
+
+
+typedef enum {
+    SP_BODY_FINE = 0,
+    SP_BODY_BAD_JSON,        /* see body->json.error */
+    SP_BODY_BAD_MODEL,       /* not a string, empty, odd bytes, missing */
+    SP_BODY_BAD_VALUE,       /* stream or a token bound of the wrong type */
+    SP_BODY_TOO_MANY,        /* over SP_MODELS_MAX or SP_MODELS_BYTES */
+    SP_BODY_OVERRIDE,        /* extra_body and its kin */
+    SP_BODY_UNEXPECTED       /* a body where the route has none */
+} sp_body_error_t;
+
+
+typedef struct {
+    sp_json_t        json;
+    const sp_route_t  *route;
+    sp_body_error_t  error;
+    const char      *field;      /* the field at fault, or NULL; constant */
+    unsigned         primary:1;  /* /model itself was there */
+    unsigned         stream:1;
+    unsigned         has_tokens:1;
+    unsigned         multi:1;    /* n or best_of was there */
+    uint64_t         max_tokens; /* largest bound named, before "factor" */
+    uint64_t         factor;     /* n or best_of, at least 1 */
+    uint16_t         nmodels;
+    uint16_t         names_len;
+    sp_str_t         models[SP_MODELS_MAX];  /* into names; first = primary */
+    unsigned char    names[SP_MODELS_BYTES];
+} sp_body_t;
+
+
+/* "route" has body SP_BODY_JSON or SP_BODY_NONE. */
+void sp_body_init(sp_body_t *body, const sp_route_t *route);
+
+/* SP_OK to go on; SP_ERROR once the body can only be refused. */
+sp_rc_t sp_body_feed(sp_body_t *body, const unsigned char *data, size_t len);
+
+/* The body is whole. SP_OK: models, stream and tokens may be read. */
+sp_rc_t sp_body_finish(sp_body_t *body);
+
+/*
+ * 1 if a Content-Type value fits a JSON body: application/json or a +json
+ * subtype, with at most charset=utf-8. An absent value does not.
+ */
+int sp_body_type_ok(sp_str_t content_type);
+
+/* A sentence for clients; names a field, never a value. */
+const char *sp_body_strerror(const sp_body_t *body);
+
+
+#endif /* SP_BODY_H */

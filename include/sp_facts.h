@@ -1,0 +1,116 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the facts of one request, in one flat table that the
+ * decision reads. Whoever fills it owns what the values point to, until the
+ * verdict is recorded.
+ */
+
+
+#ifndef SP_FACTS_H
+#define SP_FACTS_H
+
+
+#include "sp_account.h"
+#include "sp_body.h"
+#include "sp_field.h"
+#include "sp_geo.h"
+
+
+/*
+ * A zeroed fact is unknown, so that what nobody filled in refuses. The first
+ * three are "unknown" to rules; they differ in what is reported.
+ */
+
+typedef enum {
+    SP_FACT_UNKNOWN = 0,   /* the source gave no usable answer */
+    SP_FACT_FAILED,        /* the source could not be asked */
+    SP_FACT_PENDING,       /* the body has not been read yet */
+    SP_FACT_ABSENT,        /* the source answered: there is no value */
+    SP_FACT_KNOWN
+} sp_fact_state_t;
+
+
+typedef struct {
+    uint8_t   state;       /* sp_fact_state_t */
+    uint16_t  n;           /* items of a set */
+    union {
+        int64_t            i;        /* bool, int, enum, asn, time, duration */
+        sp_place_t         place;    /* country, region, place */
+        sp_str_t           s;        /* string */
+        const sp_place_t  *places;   /* set of places */
+        const char        *tags;     /* set: n items of SP_TAG_LEN, padded */
+        const sp_addr_t   *addr;
+    } u;
+} sp_value_t;
+
+
+/* What the credential was worth, for the built-in refusals. */
+typedef enum {
+    SP_KEYFACT_UNKNOWN = 0,  /* not looked up: refuses */
+    SP_KEYFACT_FAILED,       /* the store could not be asked */
+    SP_KEYFACT_MISSING,      /* no credential in the request */
+    SP_KEYFACT_MALFORMED,
+    SP_KEYFACT_AMBIGUOUS,
+    SP_KEYFACT_NO_SUCH,      /* the store knows no such key */
+    SP_KEYFACT_INVALID,      /* its record is invalid */
+    SP_KEYFACT_FOUND
+} sp_keyfact_t;
+
+typedef enum {
+    SP_ACCTFACT_UNKNOWN = 0,
+    SP_ACCTFACT_FAILED,
+    SP_ACCTFACT_NO_SUCH,
+    SP_ACCTFACT_INVALID,
+    SP_ACCTFACT_FOUND
+} sp_acctfact_t;
+
+typedef enum {
+    SP_BODYFACT_PENDING = 0,
+    SP_BODYFACT_NONE,        /* the route has none and none came */
+    SP_BODYFACT_FINE,
+    SP_BODYFACT_AMBIGUOUS,   /* refused by sp_body, see detail */
+    SP_BODYFACT_TYPE,        /* Content-Type or Content-Encoding: 415 */
+    SP_BODYFACT_LARGE        /* over the limit: 413 */
+} sp_bodyfact_t;
+
+
+typedef struct {
+    sp_value_t           v[SP_FIELDS];
+    sp_keyfact_t         key_state;
+    sp_acctfact_t        account_state;
+    sp_bodyfact_t        body_state;
+    sp_route_rc_t        route_state;
+    int                  route;          /* index, SP_ROUTE_NONE */
+    const sp_key_t      *key;            /* of SP_KEYFACT_FOUND */
+    const sp_account_t  *account;        /* of SP_ACCTFACT_FOUND */
+    const sp_str_t      *models;         /* nmodels names, each judged */
+    uint16_t             nmodels;
+    const char          *detail;         /* why a body or record is refused */
+    sp_place_t           places[2 * SP_PLACES_MAX];  /* of account.places */
+} sp_facts_t;
+
+
+/* All unknown; body facts pending. */
+void sp_facts_init(sp_facts_t *facts, int64_t now);
+
+/* ip.*: "geo" NULL means no database is configured: unknown. */
+void sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
+    sp_ip_class_t class, const sp_geo_t *geo);
+
+void sp_facts_route(sp_facts_t *facts, sp_route_rc_t state, int route,
+    sp_str_t param);
+
+void sp_facts_key(sp_facts_t *facts, sp_keyfact_t state, const sp_key_t *key);
+
+/* account.*, ip.registered. "now" is that of sp_facts_init(). */
+void sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
+    const sp_account_t *account);
+
+/* request.stream, .tokens and the models; "body" NULL where there is none. */
+void sp_facts_body(sp_facts_t *facts, sp_bodyfact_t state,
+    const sp_body_t *body);
+
+
+#endif /* SP_FACTS_H */

@@ -1,0 +1,32 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the limiter's arithmetic: GCRA, the generic cell rate
+ * algorithm (ITU-T I.371), on one 64-bit word per bucket. Any window W admits
+ * at most burst + limit * W / period requests, plus one.
+ */
+
+
+#ifndef SP_LIMIT_H
+#define SP_LIMIT_H
+
+
+#include "sp_base.h"
+
+
+/*
+ * Tests and debits one bucket. "tat" is the theoretical arrival time in ns of
+ * the monotonic clock (0: never used). With room: *next is the new TAT and 0
+ * is returned. Without: *next is unchanged and the wait in ns is returned.
+ * Saturates; never wraps.
+ */
+uint64_t sp_gcra(uint64_t tat, uint64_t now, uint64_t interval,
+    uint64_t tolerance, uint64_t *next);
+
+/* Requests that would pass at once right now. */
+uint64_t sp_gcra_left(uint64_t tat, uint64_t now, uint64_t interval,
+    uint64_t tolerance);
+
+
+#endif /* SP_LIMIT_H */

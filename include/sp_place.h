@@ -1,0 +1,78 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains places: ISO 3166-1 countries and ISO 3166-2
+ * subdivisions, packed into one integer, and sets of them.
+ */
+
+
+#ifndef SP_PLACE_H
+#define SP_PLACE_H
+
+
+#include "sp_base.h"
+
+
+/*
+ * A place: bits 0..15 the country (index 1..676 of its two letters, AA = 1),
+ * bits 16..31 the subdivision (up to three characters in base 37, 0 = none).
+ * 0 is no place.
+ */
+
+typedef uint32_t  sp_place_t;
+
+#define SP_PLACE_NONE      0u
+#define SP_COUNTRIES       676
+#define SP_PLACE_TEXT_LEN  6    /* "UA-43A" without NUL */
+#define SP_PLACES_MAX      32   /* items in a list field of a record */
+
+#define sp_place_country(p)    ((sp_place_t) ((p) & 0xffffu))
+#define sp_place_is_region(p)  (((p) >> 16) != 0)
+
+
+typedef enum {
+    SP_PLACE_OK = 0,
+    SP_PLACE_MALFORMED,   /* not two letters, or not XX-YYY */
+    SP_PLACE_NO_CODE,     /* well formed, but ISO has no such country */
+    SP_PLACE_NOWHERE      /* means "not known" in some database: ZZ, A1, T1 */
+} sp_place_rc_t;
+
+
+/* Presence bits of countries, for lists; test with sp_countries_has(). */
+typedef struct {
+    uint64_t  bits[(SP_COUNTRIES + 64) / 64];
+} sp_countries_t;
+
+
+/*
+ * Reads "SG", "UA-43". Upper case only. Aliases are resolved (UK -> GB,
+ * EL -> GR, CN-HK -> HK, CN-MO -> MO, CN-TW -> TW; XK is accepted), so equal
+ * places have equal values. Source: ISO 3166-1, reference domain.md 3.2.
+ */
+sp_place_rc_t sp_place_parse(sp_str_t s, sp_place_t *place);
+
+/* Writes the code, returns its length (2..6); no NUL. SP_PLACE_NONE is "". */
+size_t sp_place_format(sp_place_t place, char out[SP_PLACE_TEXT_LEN]);
+
+/* What "UK" should have been called, or NULL: for messages. */
+const char *sp_place_hint(sp_str_t s);
+
+static inline int
+sp_countries_has(const sp_countries_t *set, sp_place_t place)
+{
+    uint32_t  c = sp_place_country(place);
+
+    return (int) (set->bits[c >> 6] >> (c & 63)) & 1;
+}
+
+static inline void
+sp_countries_add(sp_countries_t *set, sp_place_t place)
+{
+    uint32_t  c = sp_place_country(place);
+
+    set->bits[c >> 6] |= (uint64_t) 1 << (c & 63);
+}
+
+
+#endif /* SP_PLACE_H */

@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the compiled policy: one flat, pointer-free, immutable
+ * object, made from policy files by the loader and read by the decision. It
+ * can be copied to shared memory and read by every worker at once.
+ */
+
+
+#ifndef SP_POLICY_H
+#define SP_POLICY_H
+
+
+#include "sp_diag.h"
+#include "sp_field.h"
+#include "sp_reason.h"
+
+
+#define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
+#define SP_POLICY_LAYOUT      1             /* grows with each layout */
+#define SP_POLICY_HASH_LEN    32
+
+#define SP_EXPR_NODES         256
+#define SP_EXPR_DEPTH         16
+#define SP_EXPR_BYTES         2048
+#define SP_RULES_MAX          10000
+#define SP_TIERS              3             /* model tiers 1..3 */
+
+
+typedef struct sp_policy_s  sp_policy_t;    /* layout: sp_policy_image.h */
+
+
+typedef enum {
+    SP_RULE_DENY = 0,
+    SP_RULE_ALLOW,
+    SP_RULE_THROTTLE,
+    SP_RULE_FLAG,
+    SP_RULE_EXCEPTION
+} sp_rule_kind_t;
+
+
+typedef struct {
+    int64_t  now;           /* unix seconds: review dates, dated rules */
+    int      has_regions;   /* the GeoIP database knows subdivisions */
+} sp_policy_opts_t;
+
+
+/*
+ * Loads a policy file (and what it includes), checks it and compiles it.
+ * Diagnostics are added to diags; with any error the result is NULL. The
+ * result is one block from malloc(): free() it, or memcpy() its
+ * sp_policy_size() bytes anywhere aligned to 16.
+ */
+sp_policy_t *sp_policy_load(const char *file, const sp_policy_opts_t *opts,
+    sp_diags_t *diags);
+
+/* The same from memory; "name" stands in messages; include is refused. */
+sp_policy_t *sp_policy_load_text(const char *name, sp_str_t text,
+    const sp_policy_opts_t *opts, sp_diags_t *diags);
+
+size_t sp_policy_size(const sp_policy_t *policy);
+
+sp_str_t sp_policy_name(const sp_policy_t *policy);
+sp_str_t sp_policy_revision(const sp_policy_t *policy);
+
+/* SHA-256 over the bytes of every file read, in the order read. */
+const unsigned char *sp_policy_hash(const sp_policy_t *policy);
+
+/* Rules by index, 0..count - 1, over all kinds; ids are unique. */
+int sp_policy_rules(const sp_policy_t *policy);
+sp_str_t sp_policy_rule_id(const sp_policy_t *policy, int rule);
+sp_rule_kind_t sp_policy_rule_kind(const sp_policy_t *policy, int rule);
+
+/* Reasons: the built-in table with the policy's changes and additions. */
+const sp_reason_t *sp_policy_reason(const sp_policy_t *policy, int reason);
+sp_str_t sp_policy_reason_code(const sp_policy_t *policy, int reason);
+sp_str_t sp_policy_reason_public(const sp_policy_t *policy, int reason);
+sp_str_t sp_policy_reason_text(const sp_policy_t *policy, int reason);
+
+/* Tier of a model by the catalogue: 1..SP_TIERS, 0 if it is not in it. */
+int sp_policy_model_tier(const sp_policy_t *policy, sp_str_t model);
+
+/* Text after "blocked-by:" in the policy, the URI of RFC 7725; or empty. */
+sp_str_t sp_policy_blocked_by(const sp_policy_t *policy);
+
+
+#endif /* SP_POLICY_H */

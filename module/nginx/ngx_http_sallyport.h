@@ -1,0 +1,337 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains what the rooms of the nginx module share: configuration
+ * objects, the request's context with its state machine, and the few calls
+ * that one room makes into another.
+ */
+
+
+#ifndef NGX_HTTP_SALLYPORT_H
+#define NGX_HTTP_SALLYPORT_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "sp_answer.h"
+#include "sp_audit.h"
+#include "sp_credential.h"
+#include "sp_decide.h"
+#include "sp_limit.h"
+
+
+#define NGX_HTTP_SALLYPORT_VERSION   "0.1.0"
+
+#define NGX_HTTP_SALLYPORT_OFF       0
+#define NGX_HTTP_SALLYPORT_ON        1
+#define NGX_HTTP_SALLYPORT_OBSERVE   2
+
+#define NGX_HTTP_SALLYPORT_STRIP     0
+#define NGX_HTTP_SALLYPORT_PASS      1
+#define NGX_HTTP_SALLYPORT_REPLACE   2
+
+
+typedef struct ngx_http_sallyport_ctx_s    ngx_http_sallyport_ctx_t;
+typedef struct ngx_http_sallyport_store_s  ngx_http_sallyport_store_t;
+typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
+typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
+
+
+/* One object per distinct directive value, shared by locations. */
+
+typedef struct {
+    ngx_str_t                     path;
+    sp_policy_t                  *image;     /* malloc'ed at configuration */
+} ngx_http_sallyport_policy_t;
+
+
+typedef struct {
+    ngx_str_t                     file;
+    sp_geo_t                     *country;   /* NULL: none configured */
+} ngx_http_sallyport_geo_t;
+
+
+typedef struct {
+    sp_pepper_t                   current;
+    sp_pepper_t                   old;
+    ngx_uint_t                    has_old;   /* unsigned  has_old:1; */
+} ngx_http_sallyport_pepper_t;
+
+
+typedef struct {
+    ngx_http_sallyport_zone_t    *zone;      /* sallyport_zone, one a process */
+    ngx_array_t                   policies;  /* ngx_http_sallyport_policy_t * */
+    ngx_array_t                   geos;
+    ngx_array_t                   stores;    /* ngx_http_sallyport_store_t * */
+    ngx_array_t                   peppers;
+    ngx_array_t                   audits;    /* ngx_http_sallyport_audit_t * */
+    ngx_str_t                     state;     /* sallyport_state directory */
+    ngx_uint_t                    enabled;   /* a location says on or observe */
+} ngx_http_sallyport_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                    mode;
+    ngx_uint_t                    credential;
+    ngx_str_t                     replacement;  /* "Bearer ..." of REPLACE */
+    ngx_http_sallyport_policy_t  *policy;
+    ngx_http_sallyport_geo_t     *geo;
+    ngx_http_sallyport_store_t   *store;
+    ngx_http_sallyport_pepper_t  *pepper;
+    ngx_http_sallyport_audit_t   *audit;
+
+    u_char                       *file;         /* where "sallyport on" is */
+    ngx_uint_t                    line;
+} ngx_http_sallyport_loc_conf_t;
+
+
+/*
+ * Records: the store room answers from shared memory, else asks Redis.
+ */
+
+typedef enum {
+    NGX_HTTP_SALLYPORT_KEY = 0,     /* id is a kid; record is sp_key_t */
+    NGX_HTTP_SALLYPORT_ACCOUNT      /* id is an account; sp_account_t */
+} ngx_http_sallyport_kind_t;
+
+
+typedef enum {
+    NGX_HTTP_SALLYPORT_FOUND = 0,
+    NGX_HTTP_SALLYPORT_MISSING,     /* the store answered: no such record */
+    NGX_HTTP_SALLYPORT_INVALID,     /* it is there, but cannot be read */
+    NGX_HTTP_SALLYPORT_FAILED,      /* the store could not be asked */
+    NGX_HTTP_SALLYPORT_WAIT         /* the handler will be called */
+} ngx_http_sallyport_found_t;
+
+
+typedef struct ngx_http_sallyport_waiter_s  ngx_http_sallyport_waiter_t;
+
+/*
+ * Called once, from the event loop, for a lookup that had to wait. "record"
+ * (FOUND only) is valid during the call. Must not run the phases itself.
+ */
+typedef void (*ngx_http_sallyport_found_pt)(ngx_http_sallyport_waiter_t *waiter,
+    ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
+
+
+struct ngx_http_sallyport_waiter_s {
+    ngx_queue_t                   queue;     /* of the store room */
+    ngx_http_sallyport_found_pt   handler;
+    void                         *data;
+    ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
+};
+
+
+/*
+ * Looks a record up. FOUND: copied to "record", *age_ms set. WAIT: "waiter"
+ * (handler and data set by the caller) is queued until its handler is called
+ * or ngx_http_sallyport_record_cancel(). "unit" is the client's look-up unit
+ * (/32, /64): unknown keys are rate-limited by it.
+ */
+ngx_http_sallyport_found_t ngx_http_sallyport_record_get(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_kind_t kind,
+    ngx_str_t *id, const sp_addr_t *unit, void *record, int64_t *age_ms,
+    ngx_http_sallyport_waiter_t *waiter, ngx_log_t *log);
+
+void ngx_http_sallyport_record_cancel(ngx_http_sallyport_waiter_t *waiter);
+
+/* Directive parser of sallyport_store; NULL and a message on refusal. */
+ngx_http_sallyport_store_t *ngx_http_sallyport_store_create(ngx_conf_t *cf,
+    ngx_http_sallyport_main_conf_t *smcf);
+
+/* 1 if the store has answered lately: for metrics, never for health. */
+ngx_uint_t ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store);
+
+ngx_int_t ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_store_t *store);
+void ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store);
+
+
+/*
+ * The zone: record cache, negative table, limiter's buckets and counters.
+ */
+
+char *ngx_http_sallyport_zone_create(ngx_conf_t *cf, ngx_str_t *size,
+    ngx_http_sallyport_main_conf_t *smcf);
+
+typedef enum {
+    NGX_HTTP_SALLYPORT_C_ALLOW = 0,
+    NGX_HTTP_SALLYPORT_C_THROTTLE,
+    NGX_HTTP_SALLYPORT_C_DENY,           /* + sp_class_t, six of them */
+    NGX_HTTP_SALLYPORT_C_DENY_LAST = NGX_HTTP_SALLYPORT_C_DENY + 5,
+    NGX_HTTP_SALLYPORT_C_OBSERVED,       /* would not have been allowed */
+    NGX_HTTP_SALLYPORT_C_CACHE_HIT,
+    NGX_HTTP_SALLYPORT_C_CACHE_MISS,
+    NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT,
+    NGX_HTTP_SALLYPORT_C_LOOKUP,         /* commands sent to Redis */
+    NGX_HTTP_SALLYPORT_C_LOOKUP_FAILED,
+    NGX_HTTP_SALLYPORT_C_LOOKUP_REFUSED, /* rate, queue or breaker */
+    NGX_HTTP_SALLYPORT_C_RECORD_INVALID,
+    NGX_HTTP_SALLYPORT_C_RECONNECT,
+    NGX_HTTP_SALLYPORT_C_ZONE_FULL,
+    NGX_HTTP_SALLYPORT_C_AUDIT_RECORDS,
+    NGX_HTTP_SALLYPORT_C_AUDIT_FAILED,
+    NGX_HTTP_SALLYPORT_C_SETTLED,
+    NGX_HTTP_SALLYPORT_COUNTERS
+} ngx_http_sallyport_counter_t;
+
+void ngx_http_sallyport_count(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_counter_t counter);
+ngx_atomic_uint_t ngx_http_sallyport_counted(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_counter_t counter);
+
+/* A number never given before in this zone's life: audit lanes. From 1. */
+ngx_uint_t ngx_http_sallyport_zone_lane(ngx_http_sallyport_zone_t *zone);
+
+/* The zone's random key for sp_siphash(), 16 bytes. */
+const u_char *ngx_http_sallyport_zone_key(ngx_http_sallyport_zone_t *zone);
+
+/*
+ * Tests verdict->apply[] for an allow, all or nothing, and debits; otherwise
+ * turns the verdict into a throttle and debits nothing. "test" only tests.
+ * A zone without room is a throttle too, never a pass.
+ */
+void ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_ctx_t *ctx, ngx_uint_t test);
+
+
+/*
+ * Audit: lanes, ids, settle records.
+ */
+
+/* Directive parser of sallyport_audit DIR [allows=on|off] [...]. */
+ngx_http_sallyport_audit_t *ngx_http_sallyport_audit_create(ngx_conf_t *cf,
+    ngx_http_sallyport_main_conf_t *smcf);
+ngx_int_t ngx_http_sallyport_audit_init_module(ngx_cycle_t *cycle,
+    ngx_http_sallyport_audit_t *audit);
+ngx_int_t ngx_http_sallyport_audit_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_zone_t *zone);
+void ngx_http_sallyport_audit_exit_process(ngx_http_sallyport_audit_t *audit);
+
+/* 1 if records can be written now. */
+ngx_uint_t ngx_http_sallyport_audit_ready(ngx_http_sallyport_audit_t *audit);
+
+/* Gives the request its decision id; works without an audit directory. */
+void ngx_http_sallyport_audit_id(ngx_http_sallyport_ctx_t *ctx);
+
+/*
+ * Records the verdict if it must be recorded. NGX_ERROR: it could not be
+ * written, and the request must be refused (in observe mode: counted only).
+ */
+ngx_int_t ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx);
+
+/* Log phase of a request whose allow was recorded. */
+void ngx_http_sallyport_audit_settle(ngx_http_sallyport_ctx_t *ctx);
+
+
+/*
+ * The request's way. One state at a time; only ngx_http_sallyport_handler()
+ * moves it, apart from the two callbacks that mark an arrival:
+ *
+ *            no credential, or key known not to exist
+ *        +-------------------------------------------+
+ *        |                                           v
+ *   HEAD -> KEY <=> (wait) -> ACCOUNT <=> (wait) -> JUDGE_HEAD -> REFUSED
+ *                                                    |
+ *                                 no body            v
+ *                              +----------------- BODY <=> (nginx reads)
+ *                              v                     |
+ *                            WHOLE <-----------------+
+ *                              |
+ *                     ALLOWED, REFUSED or PASSED (observe)
+ *
+ * (wait): a record is on its way; the record handler stores it and posts the
+ * write event. (nginx reads): ngx_http_read_client_request_body() owns the
+ * request; its callback runs the phases again.
+ */
+
+typedef enum {
+    NGX_HTTP_SALLYPORT_S_HEAD = 0,
+    NGX_HTTP_SALLYPORT_S_KEY,
+    NGX_HTTP_SALLYPORT_S_ACCOUNT,
+    NGX_HTTP_SALLYPORT_S_JUDGE_HEAD,
+    NGX_HTTP_SALLYPORT_S_BODY,
+    NGX_HTTP_SALLYPORT_S_WHOLE,
+    NGX_HTTP_SALLYPORT_S_ALLOWED,
+    NGX_HTTP_SALLYPORT_S_REFUSED
+} ngx_http_sallyport_state_t;
+
+
+struct ngx_http_sallyport_ctx_s {
+    ngx_http_request_t             *request;   /* the main request */
+    ngx_http_sallyport_loc_conf_t  *slcf;      /* of the location decided in */
+    ngx_http_sallyport_main_conf_t *smcf;
+    ngx_http_sallyport_state_t      state;
+
+    sp_facts_t                      facts;
+    sp_verdict_t                    verdict;
+    sp_body_t                      *body;      /* NULL: none is read */
+    sp_addr_t                       addr;
+    sp_addr_t                       unit;
+    sp_credential_t                 credential;
+    sp_key_t                        key;
+    sp_account_t                    account;
+    u_char                          kid[SP_KID_LEN];
+
+    ngx_http_sallyport_waiter_t     waiter;
+    int64_t                         record_age_ms;   /* -1: none */
+
+    u_char                          id[SP_ID_TEXT_LEN];
+    size_t                          id_len;
+    uint64_t                        started;   /* ns, monotonic */
+    uint64_t                        spent_us;
+    uint64_t                        body_bytes;
+    int64_t                         tokens_in;       /* -1: not known */
+    int64_t                         tokens_out;
+    ngx_array_t                    *subrequests;     /* that passed under us */
+
+    unsigned                        old_pepper:1;    /* second try */
+    unsigned                        record_arrived:1;
+    unsigned                        from_store:1;    /* a record was fetched */
+    unsigned                        body_read:1;
+    unsigned                        body_failed:1;
+    unsigned                        recorded:1;      /* has a decision record */
+    unsigned                        settled:1;
+    unsigned                        headers_set:1;
+};
+
+
+extern ngx_module_t  ngx_http_sallyport_module;
+
+/* The context, recovered after an internal redirect wiped it; or NULL. */
+ngx_http_sallyport_ctx_t *ngx_http_sallyport_get_ctx(ngx_http_request_t *r);
+
+/* handler.c */
+ngx_int_t ngx_http_sallyport_handler(ngx_http_request_t *r);
+
+/* request.c: address, route and credential into ctx->facts. */
+void ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx);
+
+/* body.c */
+ngx_int_t ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx);
+ngx_int_t ngx_http_sallyport_body_init(ngx_conf_t *cf);
+
+/* answer.c: sends the refusal of ctx->verdict, returns a phase result. */
+ngx_int_t ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx);
+
+/* headers.c: what the upstream sees. Called once, for an enforced allow. */
+ngx_int_t ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx);
+
+/* variables.c */
+ngx_int_t ngx_http_sallyport_add_variables(ngx_conf_t *cf);
+
+/* status.c: content handlers of sallyport_health and sallyport_metrics. */
+ngx_int_t ngx_http_sallyport_health_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_sallyport_metrics_handler(ngx_http_request_t *r);
+
+/* check.c: what nginx -t refuses and warns about, after configuration. */
+ngx_int_t ngx_http_sallyport_check(ngx_conf_t *cf);
+
+/* usage.c: header and body filter that read token usage and the end. */
+ngx_int_t ngx_http_sallyport_usage_init(ngx_conf_t *cf);
+
+
+#endif /* NGX_HTTP_SALLYPORT_H */
