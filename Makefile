@@ -1,0 +1,189 @@
+# Sallyport. `make help` explains each target. All that is built goes under
+# build/; nothing else in the tree is written.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS   += --no-builtin-rules
+
+BUILD       := build
+
+ifeq ($(origin CC),default)
+CC          := gcc
+endif
+CLANG       ?= clang
+
+WARN        := -W -Wall -Wextra -Wpointer-arith -Wno-unused-parameter \
+               -Wshadow -Werror
+CFLAGS      ?= -O2 -g
+LDFLAGS     ?=
+DEFINES     := -D_GNU_SOURCE
+SP_CFLAGS   := -std=gnu11 $(WARN) -fPIC -fstack-protector-strong -Iinclude \
+               -Imodule/engine $(DEFINES)
+
+ENGINE_LIBS := -lmaxminddb -lyaml -lcrypto -lz -lzstd -lm -lpthread
+CLI_LIBS    := -lhiredis $(ENGINE_LIBS)
+
+SAN         := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fno-sanitize-recover=undefined
+FUZZ        := -O1 -g -fno-omit-frame-pointer \
+               -fsanitize=fuzzer,address,undefined \
+               -fno-sanitize-recover=undefined
+
+# Whoever calls make with -j decides; otherwise one job a processor.
+JOBS        ?= $(shell nproc)
+SUB          = $(MAKE) --no-print-directory \
+               $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+# What `make run` listens on and where it keeps its files.
+PORT          ?= 8080
+REDIS_PORT    ?= 16379
+UPSTREAM_PORT ?= 18080
+RUN_DIR       ?= $(BUILD)/run
+export PORT REDIS_PORT UPSTREAM_PORT RUN_DIR
+
+FUZZ_SECONDS  ?= 60
+NGINX_SRC     ?=
+DESTDIR       ?=
+PREFIX        ?= /usr
+T             ?=
+V             ?= 0
+Q             := $(if $(filter 1,$(V)),,@)
+
+ENGINE_SRC  := $(wildcard module/engine/*.c)
+NGINX_FILES := config $(wildcard module/nginx/*.[ch]) $(ENGINE_SRC) \
+               $(wildcard module/engine/*.h include/*.h)
+CLI_SRC     := $(wildcard module/cli/*.c)
+UNIT_SRC    := $(wildcard tests/unit/test_*.c)
+FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
+
+UNIT        := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+UNIT_SAN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/sanitize/unit/%)
+FUZZERS     := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+LIB         := $(BUILD)/libsallyport.a
+MODULE      := $(BUILD)/ngx_http_sallyport_module.so
+CLI         := $(BUILD)/sallyport
+
+ifneq ($(T),)
+ONLY_UNIT     := $(BUILD)/unit/test_$(T)
+ONLY_UNIT_SAN := $(BUILD)/sanitize/unit/test_$(T)
+else
+ONLY_UNIT     := $(UNIT)
+ONLY_UNIT_SAN := $(UNIT_SAN)
+endif
+
+
+.PHONY: help
+help: ## this text
+	@echo 'Sallyport, a gate in front of model APIs'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	    | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'PORT=8080 REDIS_PORT=16379 UPSTREAM_PORT=18080 RUN_DIR=build/run: make run'
+	@echo 'T=json: make unit with one program.  FUZZ_SECONDS=60: make fuzz, each'
+	@echo 'NGINX_SRC=DIR DESTDIR=DIR: make install.  V=1: whole commands.  BUILD=DIR: elsewhere'
+
+.DEFAULT_GOAL := help
+
+
+# The engine, three times: plain, under sanitizers, instrumented for libFuzzer.
+
+# $(1) directory  $(2) compiler  $(3) flags
+define engine
+$(1)/engine/%.o: module/engine/%.c
+	@mkdir -p $$(@D)
+	@echo "  cc    $$@"
+	$$(Q)$(2) $$(SP_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
+
+$(1)/libsallyport.a: $$(ENGINE_SRC:module/engine/%.c=$(1)/engine/%.o)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@echo "  ar    $$@"
+	$$(Q)ar rcs $$@ $$^
+endef
+
+$(eval $(call engine,$(BUILD),$$(CC),$$(CFLAGS)))
+$(eval $(call engine,$(BUILD)/sanitize,$$(CC),$$(SAN)))
+$(eval $(call engine,$(BUILD)/fuzz,$$(CLANG),$$(subst =fuzzer,=fuzzer-no-link,$$(FUZZ))))
+
+.PHONY: engine
+engine: $(LIB) ## the deciding engine, build/libsallyport.a
+
+
+# The command.
+
+$(BUILD)/cli/%.o: module/cli/%.c
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) -MMD -MP -Imodule/cli -c -o $@ $<
+
+$(CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(LIB)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(CLI_LIBS)
+
+.PHONY: cli
+cli: $(CLI) ## the command, build/sallyport
+
+
+# The module, by nginx's own build; see scripts/build-module.
+
+# Holds the names of the sources: a new or a removed one configures anew.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo $(sort $(NGINX_FILES)) | cmp -s - $@ \
+	    || echo $(sort $(NGINX_FILES)) > $@
+
+$(MODULE): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
+	+scripts/build-module $(abspath $(BUILD)/nginx)
+	cp $(BUILD)/nginx/ngx_http_sallyport_module.so $@.new
+	mv $@.new $@
+
+.PHONY: module
+module: $(MODULE) ## the nginx module, build/ngx_http_sallyport_module.so
+
+
+# Unit tests: one program a room.
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIB) \
+	    -Wl,--as-needed -lcmocka $(CLI_LIBS)
+
+$(BUILD)/sanitize/unit/%: tests/unit/%.c $(BUILD)/sanitize/libsallyport.a
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(SP_CFLAGS) $(SAN) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
+	    $(BUILD)/sanitize/libsallyport.a -Wl,--as-needed -lcmocka $(CLI_LIBS)
+
+.PHONY: unit
+unit: $(ONLY_UNIT) ## unit tests of the engine (T=json: one program)
+	@scripts/run-unit $(BUILD)/unit $(ONLY_UNIT)
+
+.PHONY: unit-sanitize
+unit-sanitize: $(ONLY_UNIT_SAN) ## the same under ASan and UBSan
+	@scripts/run-unit $(BUILD)/sanitize/unit $(ONLY_UNIT_SAN)
+
+
+# Fuzzing.
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libsallyport.a
+	@mkdir -p $(@D)
+	@echo "  clang $@"
+	$(Q)$(CLANG) $(SP_CFLAGS) $(FUZZ) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
+	    $(BUILD)/fuzz/libsallyport.a -Wl,--as-needed $(ENGINE_LIBS)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+.PHONY: clean
+clean: ## removes build/ (stops `make run` first)
+	@if [ -x scripts/run ] && [ -d $(RUN_DIR) ]; then scripts/run stop; fi
+	rm -rf $(BUILD)
+
+.PHONY: FORCE
+FORCE:
+
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/nginx*' 2>/dev/null)
