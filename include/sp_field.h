@@ -97,7 +97,8 @@ typedef struct {
     sp_source_t         source;
     int                 optional;   /* may be absent */
     int64_t             min, max;   /* of SP_T_INT */
-    const char *const  *values;     /* of SP_T_ENUM, NULL-terminated */
+    const char *const  *values;     /* of SP_T_ENUM, NULL-terminated; the
+                                       number of a word is its index */
     const char         *help;       /* one line, with the unit */
 } sp_field_t;
 
@@ -110,6 +111,7 @@ int sp_field_find(sp_str_t name);
 
 /* The enum's number for a word, or -1; and back (NULL outside). */
 int sp_enum_find(const char *const *values, sp_str_t word);
+const char *sp_enum_name(const char *const *values, int64_t number);
 
 const char *sp_type_name(sp_type_t type);
 const char *sp_source_name(sp_source_t source);

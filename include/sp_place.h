@@ -23,6 +23,7 @@
 typedef uint32_t  sp_place_t;
 
 #define SP_PLACE_NONE      0u
+#define SP_PLACE_UNKNOWN   676u /* "ZZ" in a record; in no list, no country */
 #define SP_COUNTRIES       676
 #define SP_PLACE_TEXT_LEN  6    /* "UA-43A" without NUL */
 #define SP_PLACES_MAX      32   /* items in a list field of a record */
@@ -47,15 +48,23 @@ typedef struct {
 
 /*
  * Reads "SG", "UA-43". Upper case only. Aliases are resolved (UK -> GB,
- * EL -> GR, CN-HK -> HK, CN-MO -> MO, CN-TW -> TW; XK is accepted), so equal
- * places have equal values. Source: ISO 3166-1, reference domain.md 3.2.
+ * EL -> GR; CN-HK, CN-MO, CN-TW and their former numbers CN-91, CN-92, CN-71
+ * -> HK, MO, TW; XK is accepted), so equal places have equal values. A
+ * subdivision is checked for its form only. "place" is SP_PLACE_NONE unless
+ * SP_PLACE_OK is returned.
  */
 sp_place_rc_t sp_place_parse(sp_str_t s, sp_place_t *place);
+
+/* 1 if sp_place_parse() could have made it: for bytes from shared memory. */
+int sp_place_valid(sp_place_t place);
 
 /* Writes the code, returns its length (2..6); no NUL. SP_PLACE_NONE is "". */
 size_t sp_place_format(sp_place_t place, char out[SP_PLACE_TEXT_LEN]);
 
-/* What "UK" should have been called, or NULL: for messages. */
+/*
+ * What to write instead of a code with an alias ("UK": "GB") or one that ISO
+ * has withdrawn ("TP": "TL"; "YU": "RS or ME"), or NULL: for messages.
+ */
 const char *sp_place_hint(sp_str_t s);
 
 static inline int
