@@ -26,6 +26,14 @@ typedef enum {
 } sp_class_t;
 
 
+/* What an exception may do about a deny rule with this reason. */
+typedef enum {
+    SP_LIFT_NEVER = 0,
+    SP_LIFT_ANY,         /* a licence, a waiver or an appeal */
+    SP_LIFT_LICENCE      /* only "kind: licence", which names an authority */
+} sp_lift_t;
+
+
 /* Text is referred to by offset and length into the policy's string pool. */
 typedef struct {
     uint32_t  off;
@@ -40,7 +48,7 @@ typedef struct {
     uint16_t  rank;        /* reported first: lowest */
     uint16_t  status;      /* 400..599 */
     uint8_t   class;       /* sp_class_t */
-    uint8_t   liftable;    /* an exception may lift rules with it */
+    uint8_t   liftable;    /* sp_lift_t */
 } sp_reason_t;
 
 
@@ -84,7 +92,7 @@ typedef struct {
     uint16_t     rank;
     uint16_t     status;
     uint8_t      class;
-    uint8_t      liftable;
+    uint8_t      liftable;    /* sp_lift_t */
 } sp_reason_row_t;
 
 /* All rows that ship: the first SP_R_BUILTIN in the order of the enum. */
