@@ -1,0 +1,274 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains what every room of the engine shares: comparisons, the
+ * text conversions that must never guess, UTF-8 and SipHash.
+ */
+
+
+#include "sp_base.h"
+
+
+static size_t sp_utf8_step(const unsigned char *p, size_t left);
+
+
+#define sp_lower(c)  ((unsigned) ((c) - 'A') < 26 ? (c) | 0x20 : (c))
+
+
+int
+sp_str_caseeq(sp_str_t a, sp_str_t b)
+{
+    size_t         i;
+    unsigned char  x, y;
+
+    if (a.len != b.len) {
+        return 0;
+    }
+
+    for (i = 0; i < a.len; i++) {
+        x = a.data[i];
+        y = b.data[i];
+
+        if (sp_lower(x) != sp_lower(y)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+sp_rc_t
+sp_parse_uint(sp_str_t s, uint64_t max, uint64_t *value)
+{
+    size_t    i;
+    uint64_t  n;
+    unsigned  d;
+
+    if (s.len == 0 || (s.len > 1 && s.data[0] == '0')) {
+        return SP_ERROR;
+    }
+
+    n = 0;
+
+    for (i = 0; i < s.len; i++) {
+        d = (unsigned) s.data[i] - '0';
+
+        if (d > 9 || d > max || n > (max - d) / 10) {
+            return SP_ERROR;
+        }
+
+        n = n * 10 + d;
+    }
+
+    *value = n;
+
+    return SP_OK;
+}
+
+
+void
+sp_hex(const unsigned char *src, size_t n, unsigned char *dst)
+{
+    size_t  i;
+
+    static const unsigned char  digits[16] = {
+        '0', '1', '2', '3', '4', '5', '6', '7',
+        '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'
+    };
+
+    for (i = 0; i < n; i++) {
+        *dst++ = digits[src[i] >> 4];
+        *dst++ = digits[src[i] & 15];
+    }
+}
+
+
+sp_rc_t
+sp_unhex(sp_str_t s, unsigned char *dst)
+{
+    size_t         i;
+    unsigned       nibble, byte;
+    unsigned char  c;
+
+    if (s.len % 2 != 0) {
+        return SP_ERROR;
+    }
+
+    byte = 0;
+
+    for (i = 0; i < s.len; i++) {
+        c = s.data[i];
+
+        if (c >= '0' && c <= '9') {
+            nibble = c - '0';
+
+        } else if (c >= 'a' && c <= 'f') {
+            nibble = c - 'a' + 10;
+
+        } else {
+            return SP_ERROR;
+        }
+
+        byte = (byte << 4 | nibble) & 0xff;
+
+        if (i % 2 != 0) {
+            dst[i / 2] = (unsigned char) byte;
+        }
+    }
+
+    return SP_OK;
+}
+
+
+int
+sp_utf8_valid(sp_str_t s)
+{
+    size_t    i, n;
+    uint64_t  word;
+
+    i = 0;
+
+    while (i < s.len) {
+
+        if (s.len - i >= sizeof(word)) {
+            memcpy(&word, s.data + i, sizeof(word));
+
+            if ((word & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof(word);
+                continue;
+            }
+        }
+
+        n = sp_utf8_step(s.data + i, s.len - i);
+
+        if (n == 0) {
+            return 0;
+        }
+
+        i += n;
+    }
+
+    return 1;
+}
+
+
+/* Bytes of the character at p, 0 if it is none (RFC 3629, section 4). */
+
+static size_t
+sp_utf8_step(const unsigned char *p, size_t left)
+{
+    size_t         i, n;
+    unsigned char  lo, hi;
+
+    lo = 0x80;
+    hi = 0xbf;
+
+    if (p[0] < 0x80) {
+        return 1;
+
+    } else if (p[0] < 0xc2) {
+        return 0;
+
+    } else if (p[0] < 0xe0) {
+        n = 2;
+
+    } else if (p[0] < 0xf0) {
+        n = 3;
+        lo = p[0] == 0xe0 ? 0xa0 : 0x80;   /* overlong */
+        hi = p[0] == 0xed ? 0x9f : 0xbf;   /* surrogates */
+
+    } else if (p[0] < 0xf5) {
+        n = 4;
+        lo = p[0] == 0xf0 ? 0x90 : 0x80;   /* overlong */
+        hi = p[0] == 0xf4 ? 0x8f : 0xbf;   /* above U+10FFFF */
+
+    } else {
+        return 0;
+    }
+
+    if (left < n || p[1] < lo || p[1] > hi) {
+        return 0;
+    }
+
+    for (i = 2; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return n;
+}
+
+
+#define sp_rotl(x, b)  (((x) << (b)) | ((x) >> (64 - (b))))
+
+#define sp_sipround(v)                                                        \
+    do {                                                                      \
+        v[0] += v[1]; v[1] = sp_rotl(v[1], 13); v[1] ^= v[0];                 \
+        v[0] = sp_rotl(v[0], 32);                                             \
+        v[2] += v[3]; v[3] = sp_rotl(v[3], 16); v[3] ^= v[2];                 \
+        v[0] += v[3]; v[3] = sp_rotl(v[3], 21); v[3] ^= v[0];                 \
+        v[2] += v[1]; v[1] = sp_rotl(v[1], 17); v[1] ^= v[2];                 \
+        v[2] = sp_rotl(v[2], 32);                                             \
+    } while (0)
+
+
+/* Little-endian whatever the machine: compilers make it one load. */
+
+static inline uint64_t
+sp_load64(const unsigned char *p)
+{
+    return (uint64_t) p[0] | (uint64_t) p[1] << 8
+           | (uint64_t) p[2] << 16 | (uint64_t) p[3] << 24
+           | (uint64_t) p[4] << 32 | (uint64_t) p[5] << 40
+           | (uint64_t) p[6] << 48 | (uint64_t) p[7] << 56;
+}
+
+
+uint64_t
+sp_siphash(const unsigned char key[16], const void *data, size_t n)
+{
+    size_t                i, left;
+    uint64_t              k0, k1, m, v[4];
+    const unsigned char  *p;
+
+    k0 = sp_load64(key);
+    k1 = sp_load64(key + 8);
+
+    v[0] = k0 ^ UINT64_C(0x736f6d6570736575);
+    v[1] = k1 ^ UINT64_C(0x646f72616e646f6d);
+    v[2] = k0 ^ UINT64_C(0x6c7967656e657261);
+    v[3] = k1 ^ UINT64_C(0x7465646279746573);
+
+    p = data;
+
+    for (left = n; left >= 8; left -= 8) {
+        m = sp_load64(p);
+        v[3] ^= m;
+        sp_sipround(v);
+        sp_sipround(v);
+        v[0] ^= m;
+        p += 8;
+    }
+
+    m = (uint64_t) n << 56;
+
+    for (i = 0; i < left; i++) {
+        m |= (uint64_t) p[i] << (8 * i);
+    }
+
+    v[3] ^= m;
+    sp_sipround(v);
+    sp_sipround(v);
+    v[0] ^= m;
+
+    v[2] ^= 0xff;
+
+    for (i = 0; i < 4; i++) {
+        sp_sipround(v);
+    }
+
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
