@@ -127,7 +127,7 @@ $(CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(LIB)
 cli: $(CLI) ## the command, build/sallyport
 
 
-# The module, by nginx's own build; see scripts/build-module.
+# The module, by nginx's own build; scripts/build-module.
 
 # Holds the names of the sources: a new or a removed one configures anew.
 $(BUILD)/sources: FORCE
@@ -136,7 +136,7 @@ $(BUILD)/sources: FORCE
 	    || echo $(sort $(NGINX_FILES)) > $@
 
 $(MODULE): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
-	+scripts/build-module $(abspath $(BUILD)/nginx)
+	+scripts/build-module debian $(abspath $(BUILD)/nginx)
 	cp $(BUILD)/nginx/ngx_http_sallyport_module.so $@.new
 	mv $@.new $@
 
