@@ -38,6 +38,7 @@ typedef struct ngx_http_sallyport_ctx_s    ngx_http_sallyport_ctx_t;
 typedef struct ngx_http_sallyport_store_s  ngx_http_sallyport_store_t;
 typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
 typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
+typedef struct ngx_http_sallyport_settle_s ngx_http_sallyport_settle_t;
 
 
 /* One object per distinct directive value, shared by locations. */
@@ -223,8 +224,14 @@ void ngx_http_sallyport_audit_id(ngx_http_sallyport_ctx_t *ctx);
  */
 ngx_int_t ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx);
 
-/* Log phase of a request whose allow was recorded. */
+/*
+ * The settle record of an allow that was recorded, exactly once; nothing for
+ * other requests. Called in the log phase, and before a context decides anew.
+ */
 void ngx_http_sallyport_audit_settle(ngx_http_sallyport_ctx_t *ctx);
+
+/* Adds the handler to the log phase: called once, in postconfiguration. */
+ngx_int_t ngx_http_sallyport_settle_init(ngx_conf_t *cf);
 
 
 /*
@@ -286,7 +293,10 @@ struct ngx_http_sallyport_ctx_s {
     uint64_t                        body_bytes;
     int64_t                         tokens_in;       /* -1: not known */
     int64_t                         tokens_out;
-    ngx_array_t                    *subrequests;     /* that passed under us */
+    ngx_array_t                    *subrequests;     /* ngx_http_request_t *,
+                                                        passed under us */
+    ngx_http_sallyport_settle_t    *settle;          /* an allow's, until it
+                                                        is settled */
 
     unsigned                        old_pepper:1;    /* second try */
     unsigned                        record_arrived:1;
@@ -330,7 +340,13 @@ ngx_int_t ngx_http_sallyport_metrics_handler(ngx_http_request_t *r);
 /* check.c: what nginx -t refuses and warns about, after configuration. */
 ngx_int_t ngx_http_sallyport_check(ngx_conf_t *cf);
 
-/* usage.c: header and body filter that read token usage and the end. */
+/*
+ * usage.c: header and body filter that read token usage and the end. They are
+ * a module of their own, ngx_http_sallyport_filter_module (HTTP_AUX_FILTER),
+ * whose postconfiguration this is: nobody else calls it.
+ */
+extern ngx_module_t  ngx_http_sallyport_filter_module;
+
 ngx_int_t ngx_http_sallyport_usage_init(ngx_conf_t *cf);
 
 
