@@ -55,7 +55,8 @@ typedef struct {
  * Takes one carrier's raw value ("Bearer sk-..." for SP_CARRIER_BEARER).
  * The scheme is matched without case, one space follows it; a key is
  * 1..SP_KEY_MAX bytes of [A-Za-z0-9._~+/=:-]. Equal keys in two carriers are
- * one credential; different ones are SP_CRED_AMBIGUOUS for good.
+ * one credential; different ones are SP_CRED_AMBIGUOUS for good, and so is one
+ * carrier offered twice, equal or not. Once malformed, it stays so.
  */
 void sp_credential_offer(sp_credential_t *cred, sp_carrier_t carrier,
     sp_str_t value);
