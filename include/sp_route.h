@@ -65,14 +65,25 @@ typedef enum {
 
 
 /*
+ * Paths that two dialects share have a row for each; sp_route_find() gives
+ * the OpenAI one, and sp_route_versioned() the row to use instead when the
+ * request has an anthropic-version header. Both rows have the same name.
+ */
+
+/*
  * "raw" is the request target as received, without the query; "normal" what
  * nginx made of it and will send. They must be byte-equal for a match, apart
  * from percent-escapes inside the variable segment. "param" is set to the
  * decoded variable segment, in "scratch" (at least raw.len bytes) if it had
- * escapes.
+ * escapes. It is a model name: 1..256 printable ASCII bytes without space,
+ * '%', ';', '?', '#' and backslash. Where nothing is found *route is
+ * SP_ROUTE_NONE.
  */
 sp_route_rc_t sp_route_find(sp_method_t method, sp_str_t raw, sp_str_t normal,
     unsigned char *scratch, int *route, sp_str_t *param);
+
+/* The row for a request with an anthropic-version header; often "route". */
+int sp_route_versioned(int route);
 
 /* The row; NULL outside the table. Rows are 0..sp_route_count() - 1. */
 const sp_route_t *sp_route(int index);

@@ -1,0 +1,361 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the tests of sp_route: every row is found by its own
+ * method and path and by nothing that differs from them.
+ */
+
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sp_route.h"
+
+
+#define SEED  UINT64_C(0x807e)
+
+
+static uint64_t  rnd_state = SEED;
+
+
+static uint64_t
+rnd(void)
+{
+    rnd_state ^= rnd_state << 13;
+    rnd_state ^= rnd_state >> 7;
+    rnd_state ^= rnd_state << 17;
+
+    return rnd_state;
+}
+
+
+static sp_route_rc_t
+find(sp_method_t method, const char *raw, const char *normal, int *route,
+    char *param)
+{
+    sp_str_t              value;
+    sp_route_rc_t         rc;
+    static unsigned char  scratch[8192];
+
+    rc = sp_route_find(method, sp_cstr(raw), sp_cstr(normal), scratch, route,
+                       &value);
+
+    assert_int_equal(*route == SP_ROUTE_NONE, rc != SP_ROUTE_FOUND);
+
+    if (param != NULL) {
+        memcpy(param, value.data == NULL ? (unsigned char *) "" : value.data,
+               value.len);
+        param[value.len] = '\0';
+    }
+
+    return rc;
+}
+
+
+static void
+test_rows(void **state)
+{
+    int                i, m, route, want;
+    char               path[64], *hole;
+    const sp_route_t  *row, *got;
+
+    for (i = 0; i < sp_route_count(); i++) {
+        row = sp_route(i);
+        memcpy(path, row->path.data, row->path.len);
+        path[row->path.len] = '\0';
+        hole = strstr(path, "{}");
+
+        if (hole != NULL) {
+            memcpy(hole, "m1", 3);
+        }
+
+        for (m = SP_METHOD_GET; m <= SP_METHOD_OTHER; m++) {
+            want = (sp_method_t) m == row->method;
+            assert_int_equal(find((sp_method_t) m, path, path, &route, NULL),
+                             want ? SP_ROUTE_FOUND : SP_ROUTE_UNKNOWN);
+
+            if (!want) {
+                continue;
+            }
+
+            /* found as it is, or as the other half of a pair */
+
+            if (row->dialect != sp_route(route)->dialect) {
+                assert_int_equal(row->dialect, SP_DIALECT_ANTHROPIC);
+                route = sp_route_versioned(route);
+            }
+
+            assert_int_equal(route, i);
+            assert_int_equal(sp_route_versioned(route) != route,
+                             row->dialect == SP_DIALECT_OPENAI
+                             && row->method == SP_METHOD_GET);
+
+            got = sp_route(sp_route_versioned(route));
+            assert_true(sp_str_eq(got->name, row->name));
+            assert_true(sp_str_eq(got->path, row->path));
+            assert_int_equal(got->model, row->model);
+            assert_int_equal(got->body, row->body);
+        }
+    }
+
+    assert_null(sp_route(-1));
+    assert_null(sp_route(sp_route_count()));
+}
+
+
+/* The contract with policies: these names, methods, dialects and models. */
+
+static void
+test_names(void **state)
+{
+    int     route;
+    size_t  i;
+
+    static const struct {
+        sp_method_t       method;
+        const char       *path;
+        const char       *name;
+        sp_dialect_t      dialect;
+        sp_model_place_t  model;
+    } rows[] = {
+        { SP_METHOD_POST, "/v1/chat/completions", "chat.completions",
+          SP_DIALECT_OPENAI, SP_MODEL_REQUIRED },
+        { SP_METHOD_POST, "/v1/responses", "responses",
+          SP_DIALECT_OPENAI, SP_MODEL_OPTIONAL },
+        { SP_METHOD_POST, "/v1/completions", "completions",
+          SP_DIALECT_OPENAI, SP_MODEL_REQUIRED },
+        { SP_METHOD_POST, "/v1/embeddings", "embeddings",
+          SP_DIALECT_OPENAI, SP_MODEL_REQUIRED },
+        { SP_METHOD_POST, "/v1/moderations", "moderations",
+          SP_DIALECT_OPENAI, SP_MODEL_OPTIONAL },
+        { SP_METHOD_POST, "/v1/images/generations", "images.generations",
+          SP_DIALECT_OPENAI, SP_MODEL_OPTIONAL },
+        { SP_METHOD_POST, "/v1/audio/speech", "audio.speech",
+          SP_DIALECT_OPENAI, SP_MODEL_REQUIRED },
+        { SP_METHOD_GET, "/v1/models", "models.list",
+          SP_DIALECT_OPENAI, SP_MODEL_NONE },
+        { SP_METHOD_GET, "/v1/models/x", "models.get",
+          SP_DIALECT_OPENAI, SP_MODEL_PATH },
+        { SP_METHOD_POST, "/v1/messages", "messages",
+          SP_DIALECT_ANTHROPIC, SP_MODEL_REQUIRED },
+        { SP_METHOD_POST, "/v1/messages/count_tokens", "messages.count_tokens",
+          SP_DIALECT_ANTHROPIC, SP_MODEL_REQUIRED }
+    };
+
+    for (i = 0; i < sp_nelts(rows); i++) {
+        assert_int_equal(find(rows[i].method, rows[i].path, rows[i].path,
+                              &route, NULL), SP_ROUTE_FOUND);
+        assert_true(sp_str_eq(sp_route(route)->name, sp_cstr(rows[i].name)));
+        assert_int_equal(sp_route(route)->dialect, rows[i].dialect);
+        assert_int_equal(sp_route(route)->model, rows[i].model);
+        assert_int_equal(sp_route(route)->body,
+                         rows[i].method == SP_METHOD_POST
+                         ? SP_BODY_JSON : SP_BODY_NONE);
+        assert_int_equal(sp_route(sp_route_versioned(route))->dialect,
+                         rows[i].method == SP_METHOD_GET
+                         ? SP_DIALECT_ANTHROPIC : rows[i].dialect);
+    }
+}
+
+
+static void
+test_mutations(void **state)
+{
+    int                i, k, route, rc;
+    char               path[64], was;
+    size_t             len, at;
+    const sp_route_t  *row;
+
+    for (k = 0; k < 200000; k++) {
+        i = (int) (rnd() % 10);
+        row = sp_route(i);
+        len = row->path.len;
+        memcpy(path, row->path.data, len);
+        path[len] = '\0';
+        at = rnd() % len;
+
+        switch (rnd() % 4) {
+
+        case 0:
+            was = path[at];
+            path[at] = (char) (1 + rnd() % 255);
+
+            if (path[at] == was) {
+                continue;
+            }
+
+            break;
+
+        case 1:
+            path[at] = '\0';
+            break;
+
+        case 2:
+            path[at] ^= 0x20;
+            break;
+
+        default:
+            path[len] = (char) (1 + rnd() % 255);
+            path[len + 1] = '\0';
+        }
+
+        rc = find(row->method, path, path, &route, NULL);
+
+        if (rc == SP_ROUTE_FOUND) {
+            assert_true(strncmp(path, "/v1/models/", 11) == 0
+                        || sp_str_eq(sp_route(route)->path, sp_cstr(path)));
+        }
+
+        /* nginx made something else of it */
+
+        memcpy(path, row->path.data, len);
+        path[len] = '\0';
+
+        assert_int_equal(find(row->method, "/v1/x", path, &route, NULL),
+                         SP_ROUTE_AMBIGUOUS);
+    }
+}
+
+
+static void
+test_segment(void **state)
+{
+    int     route;
+    char    param[8192], raw[8192], normal[8192];
+    size_t  i;
+
+    static const struct {
+        const char     *raw;
+        const char     *normal;
+        const char     *param;
+        sp_route_rc_t   rc;
+    } cases[] = {
+        { "gpt-5", "gpt-5", "gpt-5", SP_ROUTE_FOUND },
+        { "ft:gpt-5:acme", "ft:gpt-5:acme", "ft:gpt-5:acme", SP_ROUTE_FOUND },
+        { "ft%3Agpt", "ft:gpt", "ft:gpt", SP_ROUTE_FOUND },
+        { "ft%3agpt", "ft:gpt", "ft:gpt", SP_ROUTE_FOUND },
+        { "org%2Fm", "org/m", "org/m", SP_ROUTE_FOUND },
+        { "%67pt", "gpt", "gpt", SP_ROUTE_FOUND },
+        { "", "", "", SP_ROUTE_UNKNOWN },
+        { "a/b", "a/b", "", SP_ROUTE_UNKNOWN },
+        { "a/", "a/", "", SP_ROUTE_UNKNOWN },
+        { "a/../b", "b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%2F..%2Fb", "b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%2F%2Fb", "a/b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%25b", "a%b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%2525b", "a%25b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%00b", "a", "", SP_ROUTE_AMBIGUOUS },
+        { "a%20b", "a b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%0Ab", "a\nb", "", SP_ROUTE_AMBIGUOUS },
+        { "a%3Bb", "a;b", "", SP_ROUTE_AMBIGUOUS },
+        { "a;b", "a;b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%3Fb", "a?b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%23b", "a#b", "", SP_ROUTE_AMBIGUOUS },
+        { "a#b", "a", "", SP_ROUTE_AMBIGUOUS },
+        { "a\\b", "a\\b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%5Cb", "a\\b", "", SP_ROUTE_AMBIGUOUS },
+        { "a%c3%a9", "a\xc3\xa9", "", SP_ROUTE_AMBIGUOUS },
+        { "a\xc3\xa9", "a\xc3\xa9", "", SP_ROUTE_AMBIGUOUS },
+        { "a%7F", "a\x7f", "", SP_ROUTE_AMBIGUOUS },
+        { "a%", "a%", "", SP_ROUTE_AMBIGUOUS },
+        { "a%4", "a%4", "", SP_ROUTE_AMBIGUOUS },
+        { "a%4g", "a%4g", "", SP_ROUTE_AMBIGUOUS },
+        { "a%-1", "a%-1", "", SP_ROUTE_AMBIGUOUS },
+        { "gpt-5", "gpt-6", "", SP_ROUTE_AMBIGUOUS },
+        { "gpt-5", "gpt-", "", SP_ROUTE_AMBIGUOUS },
+        { ".", ".", "", SP_ROUTE_UNKNOWN },
+        { "..", "..", "", SP_ROUTE_UNKNOWN },
+        { "%2e%2e", "..", "", SP_ROUTE_UNKNOWN },
+        { "...", "...", "...", SP_ROUTE_FOUND }
+    };
+
+    for (i = 0; i < sp_nelts(cases); i++) {
+        snprintf(raw, sizeof(raw), "/v1/models/%s", cases[i].raw);
+        snprintf(normal, sizeof(normal), "/v1/models/%s", cases[i].normal);
+
+        if (find(SP_METHOD_GET, raw, normal, &route, param) != cases[i].rc) {
+            fail_msg("%s", raw);
+        }
+
+        assert_string_equal(param, cases[i].param);
+    }
+
+    /* the length of a model name, however it is written */
+
+    memset(raw, 'a', sizeof(raw));
+    memcpy(raw, "/v1/models/", 11);
+    raw[11 + 256] = '\0';
+    assert_int_equal(find(SP_METHOD_GET, raw, raw, &route, param),
+                     SP_ROUTE_FOUND);
+    raw[11 + 256] = 'a';
+    raw[11 + 257] = '\0';
+    assert_int_equal(find(SP_METHOD_GET, raw, raw, &route, param),
+                     SP_ROUTE_UNKNOWN);
+
+    assert_int_equal(find(SP_METHOD_DELETE, "/v1/models/a", "/v1/models/a",
+                          &route, param), SP_ROUTE_UNKNOWN);
+    assert_int_equal(find(SP_METHOD_GET, "//v1/models/a", "/v1/models/a",
+                          &route, param), SP_ROUTE_AMBIGUOUS);
+    assert_int_equal(find(SP_METHOD_GET, "/v1/%6dodels/a", "/v1/models/a",
+                          &route, param), SP_ROUTE_AMBIGUOUS);
+    assert_int_equal(find(SP_METHOD_POST, "/v1/chat/completions/",
+                          "/v1/chat/completions/", &route, param),
+                     SP_ROUTE_UNKNOWN);
+    assert_int_equal(find(SP_METHOD_POST, "http://h/v1/messages",
+                          "/v1/messages", &route, param), SP_ROUTE_AMBIGUOUS);
+    assert_int_equal(find(SP_METHOD_POST, "", "", &route, param),
+                     SP_ROUTE_UNKNOWN);
+}
+
+
+static void
+test_guess(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char    *path;
+        int            version;
+        sp_dialect_t   dialect;
+    } cases[] = {
+        { "/v1/chat/completion", 0, SP_DIALECT_OPENAI },
+        { "/v1/foo", 1, SP_DIALECT_ANTHROPIC },
+        { "/v1/messages/batches", 0, SP_DIALECT_ANTHROPIC },
+        { "/openai/v1/chat/completions", 0, SP_DIALECT_OPENAI },
+        { "/v1/models/gemini:generateContent", 0, SP_DIALECT_UNKNOWN },
+        { "/v1/projects/p/locations/l", 0, SP_DIALECT_UNKNOWN },
+        { "/api/chat", 0, SP_DIALECT_UNKNOWN },
+        { "/", 0, SP_DIALECT_UNKNOWN },
+        { "", 0, SP_DIALECT_UNKNOWN }
+    };
+
+    for (i = 0; i < sp_nelts(cases); i++) {
+        assert_int_equal(sp_route_guess_dialect(sp_cstr(cases[i].path),
+                                                cases[i].version),
+                         cases[i].dialect);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_guess)
+    };
+
+    printf("seed %llx\n", (unsigned long long) SEED);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
