@@ -29,8 +29,8 @@ typedef enum {
     SP_IP_LOOPBACK,
     SP_IP_LINK_LOCAL,
     SP_IP_CGNAT,         /* 100.64.0.0/10 */
-    SP_IP_TRANSITION,    /* ::a.b.c.d, 6to4, Teredo, NAT64 */
-    SP_IP_RESERVED,      /* documentation, benchmarking, multicast, future */
+    SP_IP_TRANSITION,    /* ::a.b.c.d, 6to4, Teredo, NAT64, ISATAP */
+    SP_IP_RESERVED,      /* documentation, benchmarking, multicast, unused */
     SP_IP_NONE           /* no address: unix socket, unparsable */
 } sp_ip_class_t;
 
@@ -69,6 +69,13 @@ int sp_addr_is_v4(const sp_addr_t *addr);
 /* "192.0.2.0/24", "2001:db8::/32" or a single address; host bits must be 0. */
 sp_rc_t sp_network_parse(sp_str_t s, sp_network_t *network);
 
+/* 1 if sp_network_parse() could have made it: for bytes of shared memory. */
+int sp_network_valid(const sp_network_t *network);
+
+/*
+ * IPv4 addresses are in IPv4 networks only: "::/0" has none of them, although
+ * they are kept as mapped ones.
+ */
 int sp_network_has(const sp_network_t *network, const sp_addr_t *addr);
 
 /*
