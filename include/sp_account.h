@@ -3,8 +3,7 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the key and account records: flat, pointer-free objects
- * parsed from the hashes of DESIGN section 4 (formats: reference domain.md
- * section 5). They are copied into shared memory byte by byte.
+ * parsed from the hashes in which the store keeps them.
  */
 
 
@@ -23,8 +22,11 @@
 #define SP_LISTED_MAX       8
 #define SP_TAGS_MAX         16
 #define SP_TAG_LEN          32
+#define SP_LIST_LEN         16    /* bytes of the name of a list */
 #define SP_OWN_FIELDS_MAX   16    /* account.x_* values kept */
 #define SP_OWN_BYTES        512
+#define SP_SHARE_ALL        10000 /* basis points */
+#define SP_SHARE_ABSENT     0xffff
 
 
 /* "Not there" for times and small enums of a record. */
@@ -105,7 +107,7 @@ typedef struct {
 
 
 typedef struct {
-    char      list[16];       /* name of the list, "SDN" */
+    char      list[SP_LIST_LEN];  /* "SDN", not NUL-terminated */
     uint8_t   len;
     uint16_t  share;          /* basis points held by listed parties */
 } sp_listed_t;
@@ -201,14 +203,53 @@ typedef struct {
 
 /*
  * Parse a hash. SP_ERROR: the record is invalid and must deny; *error says
- * where. Mandatory for an account: v ver type status level; then by type and
- * status as domain.md 5.3 says. A field given twice is an error. Unknown
- * fields are counted, except x_*, which are kept for declared facts.
+ * where. An empty value is an absent one, except that of "owners": it says
+ * that nobody is known to own anything. A field given twice is an error,
+ * an unknown word is, and so is a list with an empty, odd or surplus item.
+ * Unknown fields are counted, except x_*, which are kept for declared facts.
+ *
+ * Mandatory in an account: v ver type status level, and
+ *   pending        pending_since
+ *   verified       verified_at expires_at screening, screened_at unless
+ *                  screening is "none", use_locations from level 2 on, and
+ *     individual     residence
+ *     organization,  incorporated headquarters parent, owners from level 3 on
+ *       reseller     (a reseller: resale too)
+ *     government     incorporated
+ *   with owners    owners_method owners_as_of owners_floor
+ * So a record that only says "suspended" is valid and refuses as that.
+ *
+ * "ZZ" in a place is SP_PLACE_UNKNOWN: its fact is unknown. It is refused in
+ * control, where an unknown place could not be told from a harmless one.
+ * "egress" takes CIDR; an AS number is refused, as it would never match.
+ *
+ * Mandatory in a key: v ver account name status.
  */
 sp_rc_t sp_account_parse(sp_account_t *account, sp_str_t id,
     const sp_pair_t *pairs, size_t n, sp_record_error_t *error);
 sp_rc_t sp_key_parse(sp_key_t *key, const sp_pair_t *pairs, size_t n,
     sp_record_error_t *error);
+
+/*
+ * The compact form for shared memory, of one build only. Pack returns the
+ * bytes used, 0 if "size" is too small; the MAX values always do. Unpack
+ * takes any bytes: SP_ERROR, with the object undefined, unless every count,
+ * length and number is one that a parsed record can have. It leaves unused
+ * array elements as they were.
+ */
+#define SP_ACCOUNT_PACKED_MAX  (sizeof(sp_account_t) + 8)
+#define SP_KEY_PACKED_MAX      (sizeof(sp_key_t) + 8)
+
+size_t sp_account_pack(const sp_account_t *account, unsigned char *buf,
+    size_t size);
+sp_rc_t sp_account_unpack(sp_account_t *account, const unsigned char *buf,
+    size_t len);
+size_t sp_key_pack(const sp_key_t *key, unsigned char *buf, size_t size);
+sp_rc_t sp_key_unpack(sp_key_t *key, const unsigned char *buf, size_t len);
+
+/* The value of an "x_..." field: SP_DECLINED if the record has none. */
+sp_rc_t sp_account_own(const sp_account_t *account, sp_str_t name,
+    sp_str_t *value);
 
 /* Account ids and key names: 1..SP_ID_LEN bytes of [A-Za-z0-9._:@-]. */
 int sp_id_valid(sp_str_t id);

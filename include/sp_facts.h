@@ -88,27 +88,51 @@ typedef struct {
     const sp_str_t      *models;         /* nmodels names, each judged */
     uint16_t             nmodels;
     const char          *detail;         /* why a body or record is refused */
+    sp_str_t             param;          /* the model that a path names */
     sp_place_t           places[2 * SP_PLACES_MAX];  /* of account.places */
 } sp_facts_t;
 
 
+/*
+ * A table of facts points into itself: it is filled where it is used, never
+ * copied.
+ *
+ * Durations are "now" minus the record's time, in seconds. For *_expired_for
+ * the time is that of the (exclusive) expiry: 0 at the first second at which
+ * it is over, negative while it lasts. Facts whose source this version does
+ * not have stay unknown: ip.region, .asn, .tor and their kin, and
+ * key.country_count.
+ */
+
 /* All unknown; body facts pending. */
 void sp_facts_init(sp_facts_t *facts, int64_t now);
 
-/* ip.*: "geo" NULL means no database is configured: unknown. */
+/*
+ * ip.*: "geo" NULL means no database is configured: unknown. So is the country
+ * of any address that is not public. "addr" must outlive "facts".
+ */
 void sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
     sp_ip_class_t class, const sp_geo_t *geo);
 
+/* "param" is what sp_route_find() set it to. Before sp_facts_body(). */
 void sp_facts_route(sp_facts_t *facts, sp_route_rc_t state, int route,
     sp_str_t param);
 
+/* SP_KEYFACT_FAILED makes account.* failed too. */
 void sp_facts_key(sp_facts_t *facts, sp_keyfact_t state, const sp_key_t *key);
 
-/* account.*, ip.registered. "now" is that of sp_facts_init(). */
+/*
+ * account.*, and ip.registered: after sp_facts_address(). "now" is that of
+ * sp_facts_init().
+ */
 void sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
     const sp_account_t *account);
 
-/* request.stream, .tokens and the models; "body" NULL where there is none. */
+/*
+ * request.stream, .tokens and the models; "body" NULL where there is none.
+ * model.* is that of the first model; its tier is the policy's to fill in. A
+ * body that names another model than the path does is made ambiguous here.
+ */
 void sp_facts_body(sp_facts_t *facts, sp_bodyfact_t state,
     const sp_body_t *body);
 

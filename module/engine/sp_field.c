@@ -46,10 +46,12 @@ static const char *const  sp_dialects[] = {
     "openai", "anthropic", "unknown", NULL
 };
 
-/* The names of sp_route()'s rows, in their order. */
+/* Each name that a row of sp_route() has, once. */
 
 static const char *const  sp_routes[] = {
-    "chat.completions", NULL
+    "models.list", "messages", "responses", "embeddings", "completions",
+    "moderations", "audio.speech", "chat.completions", "images.generations",
+    "messages.count_tokens", "models.get", NULL
 };
 
 

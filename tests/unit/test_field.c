@@ -133,21 +133,29 @@ test_enums(void **state)
 }
 
 
-/* request.route has every route of the table, in its order. */
+/* request.route has the name of every route, and no other. */
 
 static void
 test_routes(void **state)
 {
-    int                 i;
+    int                 i, k, found;
     const char *const  *values;
 
     values = sp_field(SP_F_REQUEST_ROUTE)->values;
 
     for (i = 0; i < sp_route_count(); i++) {
-        assert_int_equal(sp_enum_find(values, sp_route(i)->name), i);
+        assert_true(sp_enum_find(values, sp_route(i)->name) >= 0);
     }
 
-    assert_null(sp_enum_name(values, i));
+    for (k = 0; values[k] != NULL; k++) {
+        found = 0;
+
+        for (i = 0; i < sp_route_count(); i++) {
+            found += sp_str_eq(sp_route(i)->name, sp_cstr(values[k]));
+        }
+
+        assert_true(found > 0);
+    }
 }
 
 

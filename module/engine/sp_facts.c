@@ -1,0 +1,435 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the filling of the table of facts. Whatever cannot be
+ * said for certain stays unknown.
+ */
+
+
+#include "sp_facts.h"
+
+
+static void sp_facts_source(sp_facts_t *facts, sp_source_t source,
+    sp_fact_state_t state);
+static void sp_facts_known(sp_facts_t *facts, int field, int64_t value);
+static void sp_facts_enum(sp_facts_t *facts, int field, uint8_t value);
+static void sp_facts_string(sp_facts_t *facts, int field, const char *data,
+    size_t len);
+static void sp_facts_place(sp_facts_t *facts, int field, sp_place_t place);
+static void sp_facts_since(sp_facts_t *facts, int field, int64_t when);
+static void sp_facts_places(sp_facts_t *facts, const sp_account_t *account);
+static void sp_facts_registered(sp_facts_t *facts,
+    const sp_account_t *account);
+static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
+
+
+void
+sp_facts_init(sp_facts_t *facts, int64_t now)
+{
+    memset(facts, 0, sizeof(sp_facts_t));
+
+    facts->route = SP_ROUTE_NONE;
+    facts->route_state = SP_ROUTE_UNKNOWN;
+
+    sp_facts_source(facts, SP_FROM_BODY, SP_FACT_PENDING);
+    sp_facts_known(facts, SP_F_NOW, now);
+}
+
+
+void
+sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
+    sp_ip_class_t class, const sp_geo_t *geo)
+{
+    sp_place_t   country;
+    sp_value_t  *v;
+
+    sp_facts_known(facts, SP_F_IP_CLASS, class);
+
+    v = &facts->v[SP_F_IP_ADDR];
+    v->state = SP_FACT_UNKNOWN;
+
+    if (class != SP_IP_NONE) {
+        v->state = SP_FACT_KNOWN;
+        v->u.addr = addr;
+    }
+
+    v = &facts->v[SP_F_IP_COUNTRY];
+    v->state = SP_FACT_UNKNOWN;
+
+    if (class != SP_IP_PUBLIC || geo == NULL) {
+        return;
+    }
+
+    switch (sp_geo_country(geo, addr, &country)) {
+
+    case SP_GEO_FOUND:
+        v->state = SP_FACT_KNOWN;
+        v->u.place = sp_place_country(country);
+        break;
+
+    case SP_GEO_ABSENT:
+        v->state = SP_FACT_ABSENT;
+        break;
+
+    case SP_GEO_ODD:
+        break;
+
+    default: /* SP_GEO_FAILED */
+        v->state = SP_FACT_FAILED;
+    }
+}
+
+
+void
+sp_facts_route(sp_facts_t *facts, sp_route_rc_t state, int route,
+    sp_str_t param)
+{
+    int                name;
+    const sp_route_t  *row;
+
+    row = state == SP_ROUTE_FOUND ? sp_route(route) : NULL;
+    name = -1;
+
+    if (row != NULL) {
+        /* rows of two dialects may share a name */
+        name = sp_enum_find(sp_field(SP_F_REQUEST_ROUTE)->values, row->name);
+    }
+
+    if (name == -1) {
+        facts->route = SP_ROUTE_NONE;
+        facts->route_state = state == SP_ROUTE_FOUND ? SP_ROUTE_UNKNOWN
+                                                     : state;
+        facts->v[SP_F_REQUEST_ROUTE].state = SP_FACT_UNKNOWN;
+        facts->v[SP_F_REQUEST_DIALECT].state = SP_FACT_UNKNOWN;
+        return;
+    }
+
+    facts->route = route;
+    facts->route_state = SP_ROUTE_FOUND;
+    facts->param = param;
+
+    sp_facts_known(facts, SP_F_REQUEST_ROUTE, name);
+    sp_facts_known(facts, SP_F_REQUEST_DIALECT, row->dialect);
+}
+
+
+void
+sp_facts_key(sp_facts_t *facts, sp_keyfact_t state, const sp_key_t *key)
+{
+    if (state == SP_KEYFACT_FOUND && key == NULL) {
+        state = SP_KEYFACT_UNKNOWN;
+    }
+
+    facts->key_state = state;
+    facts->key = state == SP_KEYFACT_FOUND ? key : NULL;
+    facts->v[SP_F_KEY_ID].state = SP_FACT_UNKNOWN;
+
+    if (state == SP_KEYFACT_FOUND) {
+        sp_facts_string(facts, SP_F_KEY_ID, key->name, key->name_len);
+    }
+
+    if (state == SP_KEYFACT_FAILED) {
+        facts->v[SP_F_KEY_ID].state = SP_FACT_FAILED;
+        sp_facts_account(facts, SP_ACCTFACT_FAILED, NULL);
+    }
+}
+
+
+void
+sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
+    const sp_account_t *account)
+{
+    sp_value_t  *v;
+
+    if (state == SP_ACCTFACT_FOUND && account == NULL) {
+        state = SP_ACCTFACT_UNKNOWN;
+    }
+
+    facts->account_state = state;
+    facts->account = state == SP_ACCTFACT_FOUND ? account : NULL;
+
+    if (state != SP_ACCTFACT_FOUND) {
+        sp_facts_source(facts, SP_FROM_RECORD,
+                        state == SP_ACCTFACT_FAILED ? SP_FACT_FAILED
+                                                    : SP_FACT_UNKNOWN);
+        return;
+    }
+
+    sp_facts_string(facts, SP_F_ACCOUNT_ID, account->id, account->id_len);
+    sp_facts_string(facts, SP_F_ACCOUNT_PLAN, account->plan,
+                    account->plan_len);
+
+    sp_facts_known(facts, SP_F_ACCOUNT_TYPE, account->type);
+    sp_facts_known(facts, SP_F_ACCOUNT_STATUS, account->status);
+    sp_facts_known(facts, SP_F_ACCOUNT_LEVEL, account->level);
+
+    /* A record without tags says that there are none. */
+
+    v = &facts->v[SP_F_ACCOUNT_TAGS];
+    v->state = SP_FACT_KNOWN;
+    v->n = account->ntags;
+    v->u.tags = account->tags[0];
+
+    sp_facts_enum(facts, SP_F_ACCOUNT_SCREENING, account->screening);
+    sp_facts_enum(facts, SP_F_ACCOUNT_END_USE, account->end_use);
+    sp_facts_enum(facts, SP_F_ACCOUNT_RESALE, account->resale);
+    sp_facts_enum(facts, SP_F_ACCOUNT_LINKAGE, account->linkage);
+
+    sp_facts_place(facts, SP_F_ACCOUNT_INCORPORATED, account->incorporated);
+    sp_facts_place(facts, SP_F_ACCOUNT_HEADQUARTERS, account->headquarters);
+    sp_facts_place(facts, SP_F_ACCOUNT_PARENT, account->parent);
+    sp_facts_place(facts, SP_F_ACCOUNT_RESIDENCE, account->residence);
+    sp_facts_place(facts, SP_F_ACCOUNT_BILLING, account->billing);
+
+    sp_facts_since(facts, SP_F_ACCOUNT_VERIFIED_AGE, account->verified_at);
+    sp_facts_since(facts, SP_F_ACCOUNT_EXPIRED_FOR, account->expires_at);
+    sp_facts_since(facts, SP_F_ACCOUNT_PENDING_AGE, account->pending_since);
+    sp_facts_since(facts, SP_F_ACCOUNT_SCREENED_AGE, account->screened_at);
+    sp_facts_since(facts, SP_F_ACCOUNT_OWNERS_AGE, account->owners_as_of);
+    sp_facts_since(facts, SP_F_ACCOUNT_END_USE_EXPIRED_FOR,
+                   account->end_use_expires);
+
+    sp_facts_places(facts, account);
+    sp_facts_registered(facts, account);
+}
+
+
+void
+sp_facts_body(sp_facts_t *facts, sp_bodyfact_t state, const sp_body_t *body)
+{
+    uint64_t     factor;
+    sp_value_t  *tokens;
+
+    if (state == SP_BODYFACT_FINE && body == NULL) {
+        state = SP_BODYFACT_AMBIGUOUS;
+    }
+
+    facts->models = NULL;
+    facts->nmodels = 0;
+
+    if ((state == SP_BODYFACT_FINE || state == SP_BODYFACT_NONE)
+        && sp_facts_models(facts, body) == 0)
+    {
+        state = SP_BODYFACT_AMBIGUOUS;
+        facts->detail = "the path and the body name different models";
+
+    } else if (state == SP_BODYFACT_AMBIGUOUS && body != NULL) {
+        facts->detail = sp_body_strerror(body);
+    }
+
+    facts->body_state = state;
+
+    if (state != SP_BODYFACT_FINE && state != SP_BODYFACT_NONE) {
+        facts->models = NULL;
+        facts->nmodels = 0;
+        sp_facts_source(facts, SP_FROM_BODY,
+                        state == SP_BODYFACT_PENDING ? SP_FACT_PENDING
+                                                     : SP_FACT_UNKNOWN);
+        return;
+    }
+
+    facts->v[SP_F_MODEL_ID].state = SP_FACT_ABSENT;
+    facts->v[SP_F_MODEL_TIER].state = SP_FACT_ABSENT;
+
+    if (facts->nmodels > 0) {
+        facts->v[SP_F_MODEL_ID].state = SP_FACT_KNOWN;
+        facts->v[SP_F_MODEL_ID].u.s = facts->models[0];
+        facts->v[SP_F_MODEL_TIER].state = SP_FACT_UNKNOWN;
+    }
+
+    sp_facts_known(facts, SP_F_REQUEST_STREAM,
+                   body != NULL && body->stream != 0);
+
+    tokens = &facts->v[SP_F_REQUEST_TOKENS];
+    tokens->state = SP_FACT_ABSENT;
+
+    if (body != NULL && body->has_tokens) {
+        tokens->state = SP_FACT_KNOWN;
+        tokens->u.i = INT64_MAX;
+        factor = body->factor ? body->factor : 1;
+
+        if (body->max_tokens <= (uint64_t) INT64_MAX / factor) {
+            tokens->u.i = (int64_t) (body->max_tokens * factor);
+        }
+    }
+}
+
+
+static void
+sp_facts_source(sp_facts_t *facts, sp_source_t source, sp_fact_state_t state)
+{
+    int  i;
+
+    for (i = 0; i < SP_FIELDS; i++) {
+
+        if (sp_field(i)->source == source) {
+            facts->v[i].state = (uint8_t) state;
+        }
+    }
+}
+
+
+static void
+sp_facts_known(sp_facts_t *facts, int field, int64_t value)
+{
+    facts->v[field].state = SP_FACT_KNOWN;
+    facts->v[field].u.i = value;
+}
+
+
+static void
+sp_facts_enum(sp_facts_t *facts, int field, uint8_t value)
+{
+    if (value == SP_ENUM_ABSENT) {
+        facts->v[field].state = SP_FACT_ABSENT;
+        return;
+    }
+
+    sp_facts_known(facts, field, value);
+}
+
+
+static void
+sp_facts_string(sp_facts_t *facts, int field, const char *data, size_t len)
+{
+    sp_value_t  *v;
+
+    v = &facts->v[field];
+    v->state = len ? SP_FACT_KNOWN : SP_FACT_ABSENT;
+    v->u.s.data = (const unsigned char *) data;
+    v->u.s.len = len;
+}
+
+
+static void
+sp_facts_place(sp_facts_t *facts, int field, sp_place_t place)
+{
+    sp_value_t  *v;
+
+    v = &facts->v[field];
+    v->state = SP_FACT_KNOWN;
+    v->u.place = place;
+
+    if (place == SP_PLACE_NONE) {
+        v->state = SP_FACT_ABSENT;
+
+    } else if (place == SP_PLACE_UNKNOWN) {
+        v->state = SP_FACT_UNKNOWN;
+    }
+}
+
+
+static void
+sp_facts_since(sp_facts_t *facts, int field, int64_t when)
+{
+    if (when == SP_TIME_ABSENT) {
+        facts->v[field].state = SP_FACT_ABSENT;
+        return;
+    }
+
+    sp_facts_known(facts, field, facts->v[SP_F_NOW].u.i - when);
+}
+
+
+/* One unknown place makes the set unknown: it might be any place. */
+
+static void
+sp_facts_places(sp_facts_t *facts, const sp_account_t *account)
+{
+    unsigned     i, k, n;
+    sp_place_t   place;
+    sp_value_t  *v;
+
+    v = &facts->v[SP_F_ACCOUNT_PLACES];
+    v->state = SP_FACT_KNOWN;
+    n = 0;
+
+    for (i = 0; i < (unsigned) account->nuse + account->naccepted; i++) {
+        place = i < account->nuse
+                ? account->use_locations[i]
+                : account->accepted_locations[i - account->nuse];
+
+        if (place == SP_PLACE_UNKNOWN) {
+            v->state = SP_FACT_UNKNOWN;
+            return;
+        }
+
+        for (k = 0; k < n && facts->places[k] != place; k++) { /* void */ }
+
+        if (k == n) {
+            facts->places[n++] = place;
+        }
+    }
+
+    if (n == 0) {
+        v->state = SP_FACT_ABSENT;
+    }
+
+    v->n = (uint16_t) n;
+    v->u.places = facts->places;
+}
+
+
+static void
+sp_facts_registered(sp_facts_t *facts, const sp_account_t *account)
+{
+    unsigned           i;
+    const sp_value_t  *ip;
+
+    if (account->negress == 0) {
+        facts->v[SP_F_IP_REGISTERED].state = SP_FACT_ABSENT;
+        return;
+    }
+
+    ip = &facts->v[SP_F_IP_ADDR];
+
+    if (ip->state != SP_FACT_KNOWN) {
+        facts->v[SP_F_IP_REGISTERED].state = SP_FACT_UNKNOWN;
+        return;
+    }
+
+    for (i = 0; i < account->negress; i++) {
+
+        if (sp_network_has(&account->egress[i], ip->u.addr)) {
+            sp_facts_known(facts, SP_F_IP_REGISTERED, 1);
+            return;
+        }
+    }
+
+    sp_facts_known(facts, SP_F_IP_REGISTERED, 0);
+}
+
+
+/* Returns 0 if the path names one model and the body another. */
+
+static int
+sp_facts_models(sp_facts_t *facts, const sp_body_t *body)
+{
+    unsigned           i;
+    const sp_route_t  *row;
+
+    row = facts->route == SP_ROUTE_NONE ? NULL : sp_route(facts->route);
+
+    if (row == NULL || row->model != SP_MODEL_PATH) {
+
+        if (body != NULL) {
+            facts->models = body->models;
+            facts->nmodels = body->nmodels;
+        }
+
+        return 1;
+    }
+
+    for (i = 0; body != NULL && i < body->nmodels; i++) {
+
+        if (sp_str_eq(body->models[i], facts->param) == 0) {
+            return 0;
+        }
+    }
+
+    facts->models = &facts->param;
+    facts->nmodels = 1;
+
+    return 1;
+}
