@@ -1,0 +1,535 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the record cache in the shared zone: key and account
+ * records in packed form.
+ *
+ * A slot is read without a lock. The reader copies it, and takes the copy if
+ * "seq" was even and the same before and after, if the sum is right and if
+ * the whole id is the one asked for. A worker killed while it writes leaves
+ * "seq" odd; the next writer of the set takes that slot first.
+ */
+
+
+#include "ngx_http_sallyport_zone.h"
+
+
+/* Only "seq" is outside the sum, which starts behind it. */
+
+typedef struct {
+    uint64_t                      seq;
+    uint64_t                      sum;
+    uint64_t                      hash;
+    uint64_t                      store;
+    int64_t                       asked;    /* ms, ngx_current_msec */
+    uint64_t                      ver;
+    uint16_t                      len;      /* bytes of the packed record */
+    uint8_t                       id_len;
+    uint8_t                       kind;
+    uint8_t                       denies;
+    uint8_t                       spent;
+    uint8_t                       unused[2];
+} ngx_http_sallyport_slot_t;
+
+
+#define NGX_HTTP_SALLYPORT_SLOT_MAX   4096
+#define NGX_HTTP_SALLYPORT_READ_TRIES 4
+
+_Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_ID_LEN
+               + SP_ACCOUNT_PACKED_MAX <= NGX_HTTP_SALLYPORT_SLOT_MAX,
+               "the largest account fits a slot");
+
+#define ngx_http_sallyport_slot_size(id_len, len)                             \
+    ngx_align(sizeof(ngx_http_sallyport_slot_t) + (id_len) + (len), 8)
+
+
+static ngx_uint_t ngx_http_sallyport_cache_read(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
+    ngx_http_sallyport_cache_id_t *cid, u_char *copy);
+static ngx_uint_t ngx_http_sallyport_slot_copy(u_char *p, size_t max,
+    u_char *copy);
+static ngx_uint_t ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
+    ngx_http_sallyport_cache_id_t *cid, size_t max);
+static u_char *ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
+    uint64_t **tag);
+static u_char *ngx_http_sallyport_cache_victim(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
+    uint64_t hash, uint64_t **tag);
+static void ngx_http_sallyport_slot_write(u_char *p, u_char *image,
+    size_t size);
+static void ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid);
+static size_t ngx_http_sallyport_pack(ngx_http_sallyport_kind_t kind,
+    const void *record, u_char *p, size_t max);
+static ngx_int_t ngx_http_sallyport_unpack(ngx_http_sallyport_kind_t kind,
+    void *record, u_char *p, size_t len);
+
+
+static const ngx_http_sallyport_table_id_t  ngx_http_sallyport_small[] = {
+    NGX_HTTP_SALLYPORT_T_KEYS,
+    NGX_HTTP_SALLYPORT_T_ACCOUNTS
+};
+
+
+/*
+ * Store and kind are mixed in after the hash: they are few, they are not
+ * chosen by clients, and slots compare them in full.
+ */
+
+void
+ngx_http_sallyport_cache_id(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid)
+{
+    cid->hash = sp_siphash(zone->sh->key, cid->id, cid->len)
+                ^ (cid->store + cid->kind) * 0x9e3779b97f4a7c15ull;
+
+    if (cid->hash == 0) {
+        cid->hash = 1;      /* 0 is the tag of an empty slot */
+    }
+}
+
+
+ngx_uint_t
+ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, void *record,
+    ngx_http_sallyport_cached_t *cached)
+{
+    u_char                     *p;
+    ngx_http_sallyport_slot_t  *slot;
+
+    _Alignas(16) u_char         copy[NGX_HTTP_SALLYPORT_SLOT_MAX];
+
+    if (!ngx_http_sallyport_cache_read(zone,
+                                       ngx_http_sallyport_small[cid->kind],
+                                       cid, copy)
+        && !ngx_http_sallyport_cache_read(zone, NGX_HTTP_SALLYPORT_T_LARGE,
+                                          cid, copy))
+    {
+        return 0;
+    }
+
+    slot = (ngx_http_sallyport_slot_t *) copy;
+    p = copy + sizeof(ngx_http_sallyport_slot_t) + slot->id_len;
+
+    if (ngx_http_sallyport_unpack(cid->kind, record, p, slot->len) != NGX_OK) {
+        return 0;
+    }
+
+    /* workers cache the time: another one's may be a little ahead */
+
+    cached->age = ngx_max((int64_t) ngx_current_msec - slot->asked, 0);
+    cached->ver = slot->ver;
+    cached->denies = slot->denies;
+    cached->spent = slot->spent;
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_cache_read(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
+    u_char *copy)
+{
+    u_char                      *set;
+    uint64_t                    *tags;
+    ngx_uint_t                   i;
+    ngx_http_sallyport_table_t  *table;
+
+    table = &zone->sh->tables[id];
+    set = ngx_http_sallyport_zone_set(zone, id, cid->hash);
+    tags = (uint64_t *) set;
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+
+        if (__atomic_load_n(&tags[i], __ATOMIC_RELAXED) != cid->hash) {
+            continue;
+        }
+
+        if (ngx_http_sallyport_slot_copy(set + table->tags + i * table->slot,
+                                         table->slot, copy)
+            && ngx_http_sallyport_slot_is((ngx_http_sallyport_slot_t *) copy,
+                                          cid, table->slot))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy)
+{
+    size_t                      size;
+    uint64_t                    seq;
+    ngx_uint_t                  i;
+    ngx_http_sallyport_slot_t  *slot;
+
+    slot = (ngx_http_sallyport_slot_t *) p;
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_READ_TRIES; i++) {
+
+        seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
+
+        if (seq & 1) {
+            ngx_cpu_pause();
+            continue;
+        }
+
+        size = ngx_http_sallyport_slot_size(slot->id_len, slot->len);
+
+        if (size <= max) {
+            ngx_memcpy(copy, p, size);
+
+            __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+            if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == seq) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* "slot" is a copy, or is read under the lock. */
+
+static ngx_uint_t
+ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
+    ngx_http_sallyport_cache_id_t *cid, size_t max)
+{
+    size_t   size;
+    u_char  *p;
+
+    p = (u_char *) slot;
+    size = ngx_http_sallyport_slot_size(slot->id_len, slot->len);
+
+    return slot->hash == cid->hash
+           && slot->store == cid->store
+           && slot->kind == cid->kind
+           && slot->id_len == cid->len
+           && size <= max
+           && ngx_memcmp(p + sizeof(ngx_http_sallyport_slot_t), cid->id,
+                         cid->len)
+              == 0
+           && slot->sum
+              == ngx_http_sallyport_sum(p + 16, size - 16);
+}
+
+
+ngx_int_t
+ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, const void *record, int64_t asked)
+{
+    size_t                          len, size;
+    u_char                         *p;
+    uint64_t                       *tag;
+    ngx_http_sallyport_slot_t      *slot, *there;
+    ngx_http_sallyport_table_id_t   id, other;
+
+    _Alignas(16) u_char             image[NGX_HTTP_SALLYPORT_SLOT_MAX];
+
+    slot = (ngx_http_sallyport_slot_t *) image;
+    p = image + sizeof(ngx_http_sallyport_slot_t);
+
+    ngx_memzero(slot, sizeof(ngx_http_sallyport_slot_t));
+    ngx_memcpy(p, cid->id, cid->len);
+
+    len = ngx_http_sallyport_pack(cid->kind, record, p + cid->len,
+                                  image + sizeof(image) - p - cid->len - 8);
+    if (len == 0) {
+        ngx_http_sallyport_count(zone, NGX_HTTP_SALLYPORT_C_ZONE_FULL);
+        return NGX_ERROR;
+    }
+
+    slot->hash = cid->hash;
+    slot->store = cid->store;
+    slot->asked = asked;
+    slot->ver = ngx_http_sallyport_record_ver(cid->kind, record);
+    slot->len = (uint16_t) len;
+    slot->id_len = (uint8_t) cid->len;
+    slot->kind = (uint8_t) cid->kind;
+    slot->denies = (uint8_t) ngx_http_sallyport_record_denies(cid->kind,
+                                                              record);
+
+    size = ngx_http_sallyport_slot_size(cid->len, len);
+    ngx_memzero(p + cid->len + len,
+                size - sizeof(ngx_http_sallyport_slot_t) - cid->len - len);
+    slot->sum = ngx_http_sallyport_sum(image + 16, size - 16);
+
+    id = ngx_http_sallyport_small[cid->kind];
+    other = NGX_HTTP_SALLYPORT_T_LARGE;
+
+    if (size > zone->sh->tables[id].slot) {
+        other = id;
+        id = NGX_HTTP_SALLYPORT_T_LARGE;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    p = ngx_http_sallyport_cache_find(zone, id, cid, &tag);
+    there = (ngx_http_sallyport_slot_t *) p;
+
+    if (there == NULL) {
+        there = (ngx_http_sallyport_slot_t *)
+                ngx_http_sallyport_cache_find(zone, other, cid, &tag);
+    }
+
+    if (there != NULL && there->ver > slot->ver && !slot->denies) {
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+        return NGX_DECLINED;
+    }
+
+    if (p == NULL) {
+        p = ngx_http_sallyport_cache_victim(zone, id, cid->hash, &tag);
+    }
+
+    ngx_http_sallyport_slot_write(p, image, size);
+    *tag = cid->hash;
+
+    ngx_http_sallyport_cache_drop(zone, other, cid);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid)
+{
+    u_char                     *p;
+    size_t                      size;
+    uint64_t                   *tag;
+    ngx_http_sallyport_slot_t  *slot;
+
+    _Alignas(16) u_char         image[NGX_HTTP_SALLYPORT_SLOT_MAX];
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    p = ngx_http_sallyport_cache_find(zone,
+                                      ngx_http_sallyport_small[cid->kind],
+                                      cid, &tag);
+    if (p == NULL) {
+        p = ngx_http_sallyport_cache_find(zone, NGX_HTTP_SALLYPORT_T_LARGE,
+                                          cid, &tag);
+    }
+
+    if (p != NULL) {
+        slot = (ngx_http_sallyport_slot_t *) p;
+        size = ngx_http_sallyport_slot_size(slot->id_len, slot->len);
+
+        ngx_memcpy(image, p, size);
+
+        slot = (ngx_http_sallyport_slot_t *) image;
+        slot->spent = 1;
+        slot->sum = ngx_http_sallyport_sum(image + 16, size - 16);
+
+        ngx_http_sallyport_slot_write(p, image, size);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+/* Under the lock. */
+
+static u_char *
+ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
+    uint64_t **tag)
+{
+    u_char                      *set, *p;
+    uint64_t                    *tags;
+    ngx_uint_t                   i;
+    ngx_http_sallyport_slot_t   *slot;
+    ngx_http_sallyport_table_t  *table;
+
+    table = &zone->sh->tables[id];
+    set = ngx_http_sallyport_zone_set(zone, id, cid->hash);
+    tags = (uint64_t *) set;
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+
+        if (tags[i] != cid->hash) {
+            continue;
+        }
+
+        p = set + table->tags + i * table->slot;
+        slot = (ngx_http_sallyport_slot_t *) p;
+
+        if ((slot->seq & 1) == 0
+            && ngx_http_sallyport_slot_is(slot, cid, table->slot))
+        {
+            *tag = &tags[i];
+            return p;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Under the lock: an empty or damaged slot, else the oldest record that does
+ * not deny, else the oldest.
+ */
+
+static u_char *
+ngx_http_sallyport_cache_victim(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, uint64_t hash, uint64_t **tag)
+{
+    u_char                      *set, *p;
+    uint64_t                    *tags;
+    ngx_uint_t                   i, best;
+    ngx_http_sallyport_slot_t   *slot, *old;
+    ngx_http_sallyport_table_t  *table;
+
+    table = &zone->sh->tables[id];
+    set = ngx_http_sallyport_zone_set(zone, id, hash);
+    tags = (uint64_t *) set;
+
+    old = NULL;
+    best = 0;
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+        p = set + table->tags + i * table->slot;
+        slot = (ngx_http_sallyport_slot_t *) p;
+
+        if (tags[i] == 0 || (slot->seq & 1) || slot->hash != tags[i]) {
+            best = i;
+            break;
+        }
+
+        if (old == NULL
+            || slot->denies < old->denies
+            || (slot->denies == old->denies && slot->asked < old->asked))
+        {
+            old = slot;
+            best = i;
+        }
+    }
+
+    *tag = &tags[best];
+
+    return set + table->tags + best * table->slot;
+}
+
+
+/* Under the lock. */
+
+static void
+ngx_http_sallyport_slot_write(u_char *p, u_char *image, size_t size)
+{
+    uint64_t                    seq;
+    ngx_http_sallyport_slot_t  *slot;
+
+    slot = (ngx_http_sallyport_slot_t *) p;
+
+    seq = slot->seq | 1;
+
+    __atomic_store_n(&slot->seq, seq, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+
+    ngx_memcpy(p + 8, image + 8, size - 8);
+
+    __atomic_store_n(&slot->seq, seq + 1, __ATOMIC_RELEASE);
+}
+
+
+/* Under the lock: the record has moved to the other table, or is gone. */
+
+static void
+ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid)
+{
+    u_char                     *p;
+    uint64_t                   *tag;
+    ngx_http_sallyport_slot_t   empty;
+
+    p = ngx_http_sallyport_cache_find(zone, id, cid, &tag);
+
+    if (p != NULL) {
+        ngx_memzero(&empty, sizeof(ngx_http_sallyport_slot_t));
+
+        *tag = 0;
+        ngx_http_sallyport_slot_write(p, (u_char *) &empty, sizeof(empty));
+    }
+}
+
+
+uint64_t
+ngx_http_sallyport_sum(const u_char *p, size_t n)
+{
+    uint64_t  h, w;
+
+    h = n;
+
+    for ( /* void */ ; n >= 8; n -= 8, p += 8) {
+        ngx_memcpy(&w, p, 8);
+        h = (h ^ w) * 0x9fb21c651e98df25ull;
+        h ^= h >> 32;
+    }
+
+    return h;
+}
+
+
+ngx_uint_t
+ngx_http_sallyport_record_denies(ngx_http_sallyport_kind_t kind,
+    const void *record)
+{
+    const sp_key_t      *key = record;
+    const sp_account_t  *account = record;
+
+    if (kind == NGX_HTTP_SALLYPORT_KEY) {
+        return key->status != SP_KEY_ACTIVE;
+    }
+
+    return account->status == SP_STATUS_REJECTED
+           || account->status == SP_STATUS_SUSPENDED
+           || account->status == SP_STATUS_CLOSED;
+}
+
+
+uint64_t
+ngx_http_sallyport_record_ver(ngx_http_sallyport_kind_t kind,
+    const void *record)
+{
+    if (kind == NGX_HTTP_SALLYPORT_KEY) {
+        return ((const sp_key_t *) record)->ver;
+    }
+
+    return ((const sp_account_t *) record)->ver;
+}
+
+
+static size_t
+ngx_http_sallyport_pack(ngx_http_sallyport_kind_t kind, const void *record,
+    u_char *p, size_t max)
+{
+    if (kind == NGX_HTTP_SALLYPORT_KEY) {
+        return sp_key_pack(record, p, max);
+    }
+
+    return sp_account_pack(record, p, max);
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_unpack(ngx_http_sallyport_kind_t kind, void *record,
+    u_char *p, size_t len)
+{
+    sp_rc_t  rc;
+
+    rc = kind == NGX_HTTP_SALLYPORT_KEY ? sp_key_unpack(record, p, len)
+                                        : sp_account_unpack(record, p, len);
+
+    return rc == SP_OK ? NGX_OK : NGX_ERROR;
+}

@@ -1,0 +1,425 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the limiter of one node: buckets in the shared zone,
+ * tested and debited together, and the throttles of a verdict.
+ *
+ * A bucket is its identity's 128-bit print and a theoretical arrival time. A
+ * bucket whose time has passed is as good as new, so it may be evicted; one
+ * whose time has not may not, and a set full of such buckets refuses.
+ */
+
+
+#include "ngx_http_sallyport_zone.h"
+
+
+#define NGX_HTTP_SALLYPORT_DEBITS_MAX  128   /* of one request; more refuse */
+#define NGX_HTTP_SALLYPORT_PART_MAX    64    /* bytes; longer are printed */
+
+
+/* What names a bucket, before it is printed. */
+
+typedef struct {
+    size_t                        len;
+    u_char                        data[1024];
+} ngx_http_sallyport_name_t;
+
+
+static uint64_t ngx_http_sallyport_bucket_find(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_debit_t *debits,
+    ngx_uint_t n, uint64_t now);
+static ngx_uint_t ngx_http_sallyport_bucket_chosen(
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n,
+    ngx_http_sallyport_bucket_t *bucket);
+static ngx_int_t ngx_http_sallyport_limit_debits(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
+    ngx_uint_t which, ngx_http_sallyport_debit_t *debits, ngx_uint_t *n);
+static ngx_int_t ngx_http_sallyport_limit_name(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
+    const sp_apply_t *apply, ngx_http_sallyport_name_t *name);
+static void ngx_http_sallyport_name_add(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_name_t *name, const void *data, size_t len);
+
+
+void
+ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_ctx_t *ctx, ngx_uint_t test)
+{
+    uint64_t                    now, wait;
+    ngx_uint_t                  i, n, from, which;
+    sp_verdict_t               *verdict;
+    ngx_http_sallyport_debit_t  debits[NGX_HTTP_SALLYPORT_DEBITS_MAX];
+    uint8_t                     rule[NGX_HTTP_SALLYPORT_DEBITS_MAX];
+
+    verdict = &ctx->verdict;
+
+    if (verdict->decision != SP_VERDICT_ALLOW || verdict->napply == 0) {
+        return;
+    }
+
+    n = 0;
+
+    for (i = 0; i < verdict->napply; i++) {
+        from = n;
+
+        if (ngx_http_sallyport_limit_debits(zone, ctx, i, debits, &n)
+            != NGX_OK)
+        {
+            sp_verdict_refuse(ctx->slcf->policy->image, verdict,
+                              SP_R_VERIFICATION_UNAVAILABLE);
+            return;
+        }
+
+        for ( /* void */ ; from < n; from++) {
+            rule[from] = (uint8_t) i;
+        }
+    }
+
+    /* the event loop's clock tells whether the request's is still good */
+
+    now = ctx->started;
+
+    if (now == 0 || (int64_t) ngx_current_msec - (int64_t) (now / 1000000) > 1)
+    {
+        now = ngx_http_sallyport_now();
+    }
+
+    wait = ngx_http_sallyport_take(zone, debits, n, now, test, &which);
+
+    if (wait != 0) {
+        wait = (wait + 999999) / 1000000;
+
+        sp_verdict_throttle(verdict, rule[which],
+                            (uint32_t) ngx_min(wait, 0xffffffffu));
+    }
+}
+
+
+uint64_t
+ngx_http_sallyport_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+
+uint64_t
+ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now,
+    ngx_uint_t test, ngx_uint_t *which)
+{
+    uint64_t                      wait, longest;
+    ngx_uint_t                    i, full;
+    ngx_http_sallyport_debit_t   *debit;
+    ngx_http_sallyport_bucket_t  *bucket;
+
+    full = 0;
+    longest = 0;
+    *which = 0;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (i = 0; i < n; i++) {
+        debit = &debits[i];
+
+        wait = ngx_http_sallyport_bucket_find(zone, debits, i, now);
+        bucket = debit->bucket;
+
+        if (bucket == NULL) {
+            full = 1;
+
+        } else {
+            wait = sp_gcra(ngx_memcmp(bucket->h, debit->print.h,
+                                      sizeof(bucket->h)) == 0
+                           ? bucket->tat : 0,
+                           now, debit->interval, debit->tolerance,
+                           &debit->next);
+        }
+
+        if (wait > longest) {
+            longest = wait;
+            *which = i;
+        }
+    }
+
+    if (longest == 0 && !test) {
+
+        for (i = 0; i < n; i++) {
+            bucket = debits[i].bucket;
+
+            /*
+             * the time first: if this worker dies in between, a new identity
+             * starts with this debit, or the old one is charged for it
+             */
+
+            bucket->tat = ngx_max(debits[i].next, now);
+            ngx_memory_barrier();
+            bucket->h[0] = debits[i].print.h[0];
+            bucket->h[1] = debits[i].print.h[1];
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (full) {
+        ngx_http_sallyport_count(zone, NGX_HTTP_SALLYPORT_C_ZONE_FULL);
+    }
+
+    return longest;
+}
+
+
+/*
+ * Under the lock: the bucket of debits[n], or an idle one to take over that
+ * no earlier debit of this call took. With neither, bucket is NULL and the
+ * time is returned after which one will be idle.
+ */
+
+static uint64_t
+ngx_http_sallyport_bucket_find(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now)
+{
+    uint64_t                      wait;
+    ngx_uint_t                    i;
+    ngx_http_sallyport_debit_t   *debit;
+    ngx_http_sallyport_bucket_t  *set, *idle;
+
+    debit = &debits[n];
+
+    set = (ngx_http_sallyport_bucket_t *)
+          ngx_http_sallyport_zone_set(zone, debit->table, debit->print.h[0]);
+
+    idle = NULL;
+    wait = UINT64_MAX;
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+
+        /* an idle bucket that is taken already is as good as gone */
+
+        if (ngx_http_sallyport_bucket_chosen(debits, n, &set[i])) {
+            continue;
+        }
+
+        if (set[i].h[0] == debit->print.h[0]
+            && set[i].h[1] == debit->print.h[1])
+        {
+            debit->bucket = &set[i];
+            return 0;
+        }
+
+        if (set[i].tat > now) {
+            wait = ngx_min(wait, set[i].tat - now);
+
+        } else if (idle == NULL) {
+            idle = &set[i];
+        }
+    }
+
+    debit->bucket = idle;
+
+    /* a set that this very request has filled up: any wait refuses it */
+
+    return idle != NULL ? 0 : wait != UINT64_MAX ? wait : 1000000000;
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_bucket_chosen(ngx_http_sallyport_debit_t *debits,
+    ngx_uint_t n, ngx_http_sallyport_bucket_t *bucket)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (debits[i].bucket == bucket) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The buckets of one throttle: one, or one a model if it counts by model. A
+ * request that names two models thus debits both, whatever their order.
+ */
+
+static ngx_int_t
+ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_ctx_t *ctx, ngx_uint_t which,
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t *n)
+{
+    size_t                       len;
+    ngx_uint_t                   i, j, first, models;
+    const sp_str_t              *model;
+    const sp_facts_t            *facts;
+    const sp_apply_t            *apply;
+    ngx_http_sallyport_name_t    name;
+    ngx_http_sallyport_debit_t  *debit;
+
+    facts = &ctx->facts;
+    apply = &ctx->verdict.apply[which];
+
+    if (ngx_http_sallyport_limit_name(zone, ctx, apply, &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    models = 1;
+
+    if ((apply->per & SP_PER_MODEL) && facts->nmodels > 1) {
+        models = facts->nmodels;
+    }
+
+    len = name.len;
+    first = *n;
+
+    for (i = 0; i < models; i++) {
+
+        if (*n == NGX_HTTP_SALLYPORT_DEBITS_MAX) {
+            return NGX_ERROR;
+        }
+
+        name.len = len;
+
+        if ((apply->per & SP_PER_MODEL) && facts->nmodels > 0) {
+            model = &facts->models[i];
+            ngx_http_sallyport_name_add(zone, &name, model->data, model->len);
+        }
+
+        debit = &debits[*n];
+
+        debit->interval = apply->interval;
+        debit->tolerance = apply->tolerance;
+        debit->table = NGX_HTTP_SALLYPORT_T_IDENTITY;
+
+        if (apply->per != 0
+            && (apply->per & (SP_PER_KEY|SP_PER_ACCOUNT)) == 0)
+        {
+            debit->table = NGX_HTTP_SALLYPORT_T_ADDRESS;
+        }
+
+        ngx_http_sallyport_print(zone, name.data, name.len, &debit->print);
+
+        /* a model named twice is one debit */
+
+        for (j = first; j < *n; j++) {
+            if (ngx_memcmp(&debits[j].print, &debit->print,
+                           sizeof(debit->print))
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (j == *n) {
+            (*n)++;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The parts are written with their lengths, so that no two lists of parts
+ * are the same bytes. NGX_ERROR: what the throttle counts by is not known.
+ */
+
+static ngx_int_t
+ngx_http_sallyport_limit_name(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_ctx_t *ctx, const sp_apply_t *apply,
+    ngx_http_sallyport_name_t *name)
+{
+    sp_str_t                      id;
+    const sp_facts_t             *facts;
+    ngx_http_sallyport_policy_t  *policy;
+
+    facts = &ctx->facts;
+    policy = ctx->slcf->policy;
+
+    id = sp_policy_rule_id(policy->image, apply->rule);
+
+    name->len = 0;
+    ngx_http_sallyport_name_add(zone, name, policy->path.data,
+                                policy->path.len);
+    ngx_http_sallyport_name_add(zone, name, id.data, id.len);
+    ngx_http_sallyport_name_add(zone, name, &apply->per, sizeof(apply->per));
+
+    if (apply->per & SP_PER_KEY) {
+
+        if (facts->key_state != SP_KEYFACT_FOUND) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_sallyport_name_add(zone, name, ctx->kid, SP_KID_LEN);
+    }
+
+    if (apply->per & SP_PER_ACCOUNT) {
+
+        if (facts->account_state != SP_ACCTFACT_FOUND
+            || facts->account == NULL
+            || facts->account->id_len == 0)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_sallyport_name_add(zone, name, facts->account->id,
+                                    facts->account->id_len);
+    }
+
+    if (apply->per & SP_PER_TIER) {
+        ngx_http_sallyport_name_add(zone, name, &ctx->verdict.tier,
+                                    sizeof(ctx->verdict.tier));
+    }
+
+    if (apply->per & SP_PER_ADDRESS) {
+
+        if (facts->v[SP_F_IP_ADDR].state != SP_FACT_KNOWN) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_sallyport_name_add(zone, name, ctx->unit.bytes,
+                                    sizeof(ctx->unit.bytes));
+    }
+
+    /* a route without a model has one bucket for "none" */
+
+    if ((apply->per & SP_PER_MODEL)
+        && facts->nmodels == 0
+        && facts->v[SP_F_MODEL_ID].state != SP_FACT_ABSENT)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* At most eight parts of at most 65 bytes fit in the name. */
+
+static void
+ngx_http_sallyport_name_add(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_name_t *name, const void *data, size_t len)
+{
+    u_char                      *p;
+    ngx_http_sallyport_print_t   print;
+
+    p = name->data + name->len;
+
+    if (len > NGX_HTTP_SALLYPORT_PART_MAX) {
+        ngx_http_sallyport_print(zone, data, len, &print);
+
+        *p++ = 0xff;
+        p = ngx_cpymem(p, &print, sizeof(print));
+
+    } else {
+        *p++ = (u_char) len;
+        p = ngx_cpymem(p, data, len);
+    }
+
+    name->len = p - name->data;
+}

@@ -1,0 +1,199 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the layout of the shared zone and the calls into its
+ * tables. Private to the zone, cache, limit and store rooms.
+ *
+ * The zone is one block, cut into tables when it is created; nothing grows
+ * or moves afterwards. A table is an array of sets of eight slots; in the
+ * record tables the eight hashes stand before them, in one cache line:
+ *
+ *   table    share  slot  holds
+ *   KEYS       20%   256  key records, packed
+ *   ACCOUNTS   30%   512  account records, packed
+ *   LARGE      14%  4096  records of both kinds that fit no smaller slot
+ *   NEGATIVE    6%    32  ids that the store does not know
+ *   IDENTITY   16%    24  buckets of limits by key or account
+ *   ADDRESS     8%    24  buckets of other limits
+ *   LOOKUP      6%    24  buckets of the look-up rate by address
+ *
+ * Nothing that an unauthenticated client sends writes to the first three
+ * tables or to IDENTITY, so a flood of made-up keys evicts no account.
+ *
+ * Writers hold shpool->mutex, which the master frees if a worker dies with
+ * it. Readers of records take no lock: "seq" is odd while a slot is written,
+ * and "sum" covers the rest. What does not verify is a miss.
+ */
+
+
+#ifndef NGX_HTTP_SALLYPORT_ZONE_H
+#define NGX_HTTP_SALLYPORT_ZONE_H
+
+
+#include "ngx_http_sallyport.h"
+
+
+#define NGX_HTTP_SALLYPORT_ZONE_MAGIC    0x53505a4fu   /* "SPZO" */
+#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   1             /* grows with each */
+#define NGX_HTTP_SALLYPORT_ZONE_MIN      (1024 * 1024)
+#define NGX_HTTP_SALLYPORT_WAYS          8
+#define NGX_HTTP_SALLYPORT_LINE          64            /* bytes, cache line */
+
+
+typedef enum {
+    NGX_HTTP_SALLYPORT_T_KEYS = 0,
+    NGX_HTTP_SALLYPORT_T_ACCOUNTS,
+    NGX_HTTP_SALLYPORT_T_LARGE,
+    NGX_HTTP_SALLYPORT_T_NEGATIVE,
+    NGX_HTTP_SALLYPORT_T_IDENTITY,
+    NGX_HTTP_SALLYPORT_T_ADDRESS,
+    NGX_HTTP_SALLYPORT_T_LOOKUP,
+    NGX_HTTP_SALLYPORT_TABLES
+} ngx_http_sallyport_table_id_t;
+
+
+typedef struct {
+    uint64_t                      offset;   /* from the header */
+    uint32_t                      nsets;
+    uint32_t                      set;      /* bytes, tags included */
+    uint32_t                      slot;     /* bytes */
+    uint32_t                      tags;     /* bytes before the first slot */
+} ngx_http_sallyport_table_t;
+
+
+typedef union {
+    ngx_atomic_t                  value;
+    u_char                        line[NGX_HTTP_SALLYPORT_LINE];
+} ngx_http_sallyport_counter_line_t;
+
+
+typedef struct {
+    uint32_t                      magic;
+    uint32_t                      layout;
+    uint64_t                      size;     /* of the zone, as configured */
+    u_char                        key[16];
+    u_char                        twin[16]; /* of the second hash */
+    ngx_http_sallyport_table_t    tables[NGX_HTTP_SALLYPORT_TABLES];
+    ngx_http_sallyport_counter_line_t  lane;
+    ngx_http_sallyport_counter_line_t  counters[NGX_HTTP_SALLYPORT_COUNTERS];
+} ngx_http_sallyport_zone_sh_t;
+
+
+struct ngx_http_sallyport_zone_s {
+    ngx_http_sallyport_zone_sh_t *sh;
+    ngx_slab_pool_t              *shpool;
+    ngx_shm_zone_t               *shm_zone;
+};
+
+
+/* 128 bits that stand for an identity; nobody outside knows the keys. */
+typedef struct {
+    uint64_t                      h[2];
+} ngx_http_sallyport_print_t;
+
+void ngx_http_sallyport_print(ngx_http_sallyport_zone_t *zone,
+    const void *data, size_t len, ngx_http_sallyport_print_t *print);
+
+/* The set of a hash: its tags, if the table has them, then its slots. */
+u_char *ngx_http_sallyport_zone_set(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t table, uint64_t hash);
+
+
+/*
+ * cache.c
+ */
+
+/* Names a record of one store; "id" is not copied. */
+typedef struct {
+    uint64_t                      hash;
+    uint64_t                      store;    /* tag of the store */
+    const u_char                 *id;
+    size_t                        len;      /* 1..SP_ID_LEN */
+    ngx_http_sallyport_kind_t     kind;
+} ngx_http_sallyport_cache_id_t;
+
+
+typedef struct {
+    int64_t                       age;      /* ms since it was asked for */
+    uint64_t                      ver;
+    unsigned                      denies:1; /* obeyed however old */
+    unsigned                      spent:1;  /* no longer fresh at any age */
+} ngx_http_sallyport_cached_t;
+
+
+void ngx_http_sallyport_cache_id(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid);
+
+/* 1 and the record, whatever its age; 0 if there is none. */
+ngx_uint_t ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, void *record,
+    ngx_http_sallyport_cached_t *cached);
+
+/*
+ * "asked" is the ngx_current_msec at which the store was asked. NGX_DECLINED:
+ * a higher version is there, and this record does not deny, so it was not
+ * taken. NGX_ERROR: it fits no slot.
+ */
+ngx_int_t ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, const void *record, int64_t asked);
+
+/* The store no longer has it: kept for its version and a denial only. */
+void ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid);
+
+/* Finds torn writes and damage; n is a multiple of 8. */
+uint64_t ngx_http_sallyport_sum(const u_char *p, size_t n);
+
+
+/*
+ * negative.c
+ */
+
+ngx_uint_t ngx_http_sallyport_negative_get(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, int64_t ttl);
+void ngx_http_sallyport_negative_put(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, int64_t asked);
+void ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid);
+
+/* 1 if the record refuses by itself: it is obeyed without the store. */
+ngx_uint_t ngx_http_sallyport_record_denies(ngx_http_sallyport_kind_t kind,
+    const void *record);
+uint64_t ngx_http_sallyport_record_ver(ngx_http_sallyport_kind_t kind,
+    const void *record);
+
+
+/*
+ * limit.c
+ */
+
+typedef struct {
+    uint64_t                      tat;      /* ns; first: see take() */
+    uint64_t                      h[2];
+} ngx_http_sallyport_bucket_t;
+
+
+typedef struct {
+    ngx_http_sallyport_print_t    print;
+    ngx_http_sallyport_table_id_t table;
+    uint64_t                      interval; /* ns */
+    uint64_t                      tolerance;
+    ngx_http_sallyport_bucket_t  *bucket;   /* of take() */
+    uint64_t                      next;     /* of take() */
+} ngx_http_sallyport_debit_t;
+
+
+/*
+ * Tests n buckets and, if all have room and "test" is 0, debits them all.
+ * Returns 0, or the longest wait in ns with its index in *which.
+ */
+uint64_t ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now,
+    ngx_uint_t test, ngx_uint_t *which);
+
+/* CLOCK_MONOTONIC in ns. */
+uint64_t ngx_http_sallyport_now(void);
+
+
+#endif /* NGX_HTTP_SALLYPORT_ZONE_H */
