@@ -1,0 +1,237 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains what the key verbs share: reading the pepper, making a
+ * key and checking one, and the check that a key's record passes before it
+ * is written.
+ */
+
+
+#include <stdlib.h>
+
+#include <openssl/rand.h>
+#include <zlib.h>
+
+#include "key.h"
+
+
+#define SP_KEY_PEPPER_MAX  4096
+#define SP_BASE62          62
+
+
+static void sp_keyform_sum(sp_str_t key, char sum[SP_KEYFORM_SUM]);
+
+
+static const char  sp_base62[] =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+
+sp_rc_t
+sp_cli_pepper(const sp_cli_args_t *args, sp_pepper_t *pepper)
+{
+    char        *text;
+    size_t       size;
+    sp_rc_t      rc;
+    sp_str_t     secret;
+    const char  *file;
+
+    file = sp_cli_opt(args, "pepper");
+
+    if (file == NULL) {
+        file = getenv("SALLYPORT_PEPPER");
+    }
+
+    if (file == NULL || file[0] == '\0') {
+        sp_cli_error("no pepper: give --pepper FILE, the file that the "
+                     "gate's sallyport_pepper names, or set "
+                     "SALLYPORT_PEPPER to it");
+        return SP_ERROR;
+    }
+
+    if (strcmp(file, "-") == 0) {
+        sp_cli_error("--pepper is a file, not standard input");
+        return SP_ERROR;
+    }
+
+    text = sp_cli_read_file(file, SP_KEY_PEPPER_MAX, &size);
+
+    if (text == NULL) {
+        return SP_ERROR;
+    }
+
+    /* One line end at the end of the file is the editor's, not the secret's. */
+
+    secret.data = (unsigned char *) text;
+    secret.len = size;
+
+    if (secret.len != 0 && text[secret.len - 1] == '\n') {
+        secret.len--;
+    }
+
+    if (secret.len != 0 && text[secret.len - 1] == '\r') {
+        secret.len--;
+    }
+
+    rc = sp_pepper_init(pepper, secret);
+
+    if (rc != SP_OK) {
+        sp_cli_error("the pepper in '%s' has %zu bytes, at least %d are "
+                     "needed: openssl rand -hex 32", file, secret.len,
+                     SP_PEPPER_MIN);
+    }
+
+    explicit_bzero(text, size);
+    free(text);
+
+    return rc;
+}
+
+
+sp_rc_t
+sp_keyform_make(char key[SP_KEYFORM_LEN + 1])
+{
+    char           *p;
+    size_t          n;
+    unsigned char   byte;
+
+    p = key;
+    memcpy(p, SP_KEYFORM_PREFIX, sizeof(SP_KEYFORM_PREFIX) - 1);
+    p += sizeof(SP_KEYFORM_PREFIX) - 1;
+
+    /* Bytes from 248 are thrown away: 248 is the last multiple of 62. */
+
+    for (n = 0; n < SP_KEYFORM_RANDOM; /* void */) {
+        if (RAND_bytes(&byte, 1) != 1) {
+            sp_cli_error("the system gives no random bytes");
+            return SP_ERROR;
+        }
+
+        if (byte < 4 * SP_BASE62) {
+            *p++ = sp_base62[byte % SP_BASE62];
+            n++;
+        }
+    }
+
+    sp_keyform_sum((sp_str_t) { (size_t) (p - key), (unsigned char *) key }, p);
+    p[SP_KEYFORM_SUM] = '\0';
+
+    return SP_OK;
+}
+
+
+static void
+sp_keyform_sum(sp_str_t key, char sum[SP_KEYFORM_SUM])
+{
+    int            i;
+    unsigned long  crc;
+
+    crc = crc32(0, key.data, (unsigned) key.len);
+
+    for (i = SP_KEYFORM_SUM - 1; i >= 0; i--) {
+        sum[i] = sp_base62[crc % SP_BASE62];
+        crc /= SP_BASE62;
+    }
+}
+
+
+int
+sp_keyform_fits(sp_str_t key)
+{
+    char      sum[SP_KEYFORM_SUM];
+    sp_str_t  head;
+
+    if (key.len < sizeof(SP_KEYFORM_PREFIX) - 1
+        || memcmp(key.data, SP_KEYFORM_PREFIX, sizeof(SP_KEYFORM_PREFIX) - 1)
+           != 0)
+    {
+        return 1;
+    }
+
+    if (key.len != SP_KEYFORM_LEN) {
+        return 0;
+    }
+
+    head = key;
+    head.len -= SP_KEYFORM_SUM;
+    sp_keyform_sum(head, sum);
+
+    return memcmp(key.data + head.len, sum, SP_KEYFORM_SUM) == 0;
+}
+
+
+sp_rc_t
+sp_keyform_usable(sp_str_t key)
+{
+    sp_credential_t  cred;
+
+    memset(&cred, 0, sizeof(cred));
+    sp_credential_offer(&cred, SP_CARRIER_X_API_KEY, key);
+
+    return cred.state == SP_CRED_OK ? SP_OK : SP_ERROR;
+}
+
+
+void
+sp_keyname(sp_keyname_t *name, const unsigned char kid[SP_KID_LEN])
+{
+    memcpy(name->kid, kid, SP_KID_LEN);
+    name->kid[SP_KID_LEN] = '\0';
+
+    (void) snprintf(name->redis_key, sizeof(name->redis_key), "%s%s",
+                    SP_STORE_KEY_PREFIX, name->kid);
+}
+
+
+sp_rc_t
+sp_keyrecord_check(void *ctx, const sp_stored_t *record)
+{
+    sp_key_t           key;
+    sp_record_error_t  error;
+
+    memset(&error, 0, sizeof(error));
+
+    if (sp_key_parse(&key, record->pairs, record->n, &error) == SP_OK) {
+        return SP_OK;
+    }
+
+    sp_cli_error("the key's record would be invalid and is not written: "
+                 "%s: %s", error.field, error.why);
+
+    return SP_ERROR;
+}
+
+
+sp_rc_t
+sp_cli_id(const char *what, const char *id)
+{
+    if (id != NULL && sp_id_valid(sp_cstr(id))) {
+        return SP_OK;
+    }
+
+    sp_cli_error("%s%s%s%s: 1 to %d of A-Z a-z 0-9 . _ : @ - are needed",
+                 what, id != NULL ? " '" : "", id != NULL ? id : "",
+                 id != NULL ? "'" : "", SP_ID_LEN);
+
+    return SP_ERROR;
+}
+
+
+int
+sp_cli_account_exists(sp_store_t *store, const char *id)
+{
+    int          there;
+    char         key[SP_STORE_KEY_MAX];
+    sp_stored_t  record;
+
+    (void) snprintf(key, sizeof(key), "%s%s", SP_STORE_ACCOUNT_PREFIX, id);
+
+    if (sp_store_read(store, key, &record) != SP_OK) {
+        return -1;
+    }
+
+    there = record.n != 0;
+    sp_stored_free(&record);
+
+    return there;
+}

@@ -1,0 +1,255 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the `sallyport` command: the table of verbs, finding
+ * the one that is meant, and the help.
+ */
+
+
+#include <stdlib.h>
+
+#include "sp_diag.h"
+
+#include "cli.h"
+
+
+#define SP_CLI_WORD  32    /* bytes of a verb of two words with its NUL */
+
+
+static int sp_cli_run(int argc, char **argv);
+static const sp_cli_verb_t *sp_cli_find(int argc, char **argv, int *words);
+static int sp_cli_group(const char *word, FILE *out);
+static int sp_cli_unknown(int argc, char **argv);
+static int sp_cli_help(int argc, char **argv);
+static void sp_cli_overview(FILE *out);
+
+
+static const sp_cli_verb_t *const  sp_cli_verbs[] = {
+    &sp_cli_check,
+    &sp_cli_explain,
+    &sp_cli_fields,
+    &sp_cli_reasons,
+    &sp_cli_key_new,
+    &sp_cli_key_hash,
+    &sp_cli_key_import,
+    &sp_cli_key_list,
+    &sp_cli_key_revoke,
+    &sp_cli_account_get,
+    &sp_cli_account_set,
+    &sp_cli_account_suspend,
+    &sp_cli_account_restore
+};
+
+
+int
+main(int argc, char **argv)
+{
+    int  rc;
+
+    rc = sp_cli_run(argc - 1, argv + 1);
+
+    /* A full disk or a closed pipe must not look like success. */
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        sp_cli_error("cannot write the output");
+
+        if (rc == SP_CLI_FINE) {
+            rc = SP_CLI_REFUSED;
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+sp_cli_run(int argc, char **argv)
+{
+    int                   i, words;
+    sp_cli_args_t         args;
+    const sp_cli_verb_t  *verb;
+
+    if (argc == 0) {
+        sp_cli_overview(stderr);
+        return SP_CLI_USAGE;
+    }
+
+    if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
+        printf("sallyport %s\n", SP_CLI_VERSION);
+        return SP_CLI_FINE;
+    }
+
+    if (strcmp(argv[0], "help") == 0) {
+        return sp_cli_help(argc - 1, argv + 1);
+    }
+
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+        return sp_cli_help(0, NULL);
+    }
+
+    verb = sp_cli_find(argc, argv, &words);
+
+    for (i = words; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return sp_cli_help(verb != NULL ? words : 1, argv);
+        }
+    }
+
+    if (verb == NULL) {
+        return sp_cli_unknown(argc, argv);
+    }
+
+    sp_cli_set_verb(verb->name);
+
+    if (sp_cli_args_read(&args, verb, argc - words, argv + words) != SP_OK) {
+        fprintf(stderr, "usage: sallyport %s %s\n", verb->name, verb->usage);
+        return SP_CLI_USAGE;
+    }
+
+    return verb->run(&args);
+}
+
+
+static const sp_cli_verb_t *
+sp_cli_find(int argc, char **argv, int *words)
+{
+    char                  name[SP_CLI_WORD];
+    size_t                i;
+    const sp_cli_verb_t  *verb;
+
+    name[0] = '\0';
+
+    if (argc > 1) {
+        (void) snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+    }
+
+    for (i = 0; i < sp_nelts(sp_cli_verbs); i++) {
+        verb = sp_cli_verbs[i];
+
+        if (strcmp(verb->name, argv[0]) == 0) {
+            *words = 1;
+            return verb;
+        }
+
+        if (strcmp(verb->name, name) == 0) {
+            *words = 2;
+            return verb;
+        }
+    }
+
+    *words = 1;
+
+    return NULL;
+}
+
+
+/* Lists the verbs that begin with "word"; returns how many there are. */
+
+static int
+sp_cli_group(const char *word, FILE *out)
+{
+    int                   n;
+    size_t                i, len;
+    const sp_cli_verb_t  *verb;
+
+    n = 0;
+    len = strlen(word);
+
+    for (i = 0; i < sp_nelts(sp_cli_verbs); i++) {
+        verb = sp_cli_verbs[i];
+
+        if (strncmp(verb->name, word, len) != 0 || verb->name[len] != ' ') {
+            continue;
+        }
+
+        fprintf(out, "  sallyport %-16s %s\n", verb->name, verb->summary);
+        n++;
+    }
+
+    return n;
+}
+
+
+static int
+sp_cli_unknown(int argc, char **argv)
+{
+    char         name[SP_CLI_WORD];
+    size_t       i, n;
+    const char  *words[sp_nelts(sp_cli_verbs) + 2];
+
+    n = 0;
+
+    for (i = 0; i < sp_nelts(sp_cli_verbs); i++) {
+        words[n++] = sp_cli_verbs[i]->name;
+    }
+
+    words[n++] = "help";
+    words[n++] = "version";
+
+    if (argc > 1) {
+        (void) snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+
+        if (sp_did_you_mean(sp_cstr(name), words, n) != NULL) {
+            sp_cli_error_near(name, words, n, "there is no verb '%s'", name);
+            return SP_CLI_USAGE;
+        }
+    }
+
+    if (sp_cli_group(argv[0], stderr) != 0) {
+        if (argc > 1 && argv[1][0] != '-') {
+            sp_cli_error("there is no verb '%s %s'", argv[0], argv[1]);
+        }
+
+        return SP_CLI_USAGE;
+    }
+
+    sp_cli_error_near(argv[0], words, n, "there is no verb '%s'", argv[0]);
+    fputs("`sallyport help` lists them.\n", stderr);
+
+    return SP_CLI_USAGE;
+}
+
+
+static int
+sp_cli_help(int argc, char **argv)
+{
+    int                   words;
+    const sp_cli_verb_t  *verb;
+
+    if (argc == 0) {
+        sp_cli_overview(stdout);
+        return SP_CLI_FINE;
+    }
+
+    verb = sp_cli_find(argc, argv, &words);
+
+    if (verb != NULL) {
+        sp_cli_verb_help(verb, stdout);
+        return SP_CLI_FINE;
+    }
+
+    if (argc == 1 && sp_cli_group(argv[0], stdout) != 0) {
+        return SP_CLI_FINE;
+    }
+
+    return sp_cli_unknown(argc, argv);
+}
+
+
+static void
+sp_cli_overview(FILE *out)
+{
+    size_t  i;
+
+    fputs("usage: sallyport VERB [ARGUMENTS] [--OPTION VALUE]...\n\n", out);
+
+    for (i = 0; i < sp_nelts(sp_cli_verbs); i++) {
+        fprintf(out, "  %-16s %s\n", sp_cli_verbs[i]->name,
+                sp_cli_verbs[i]->summary);
+    }
+
+    fputs("\n`sallyport help VERB` says more, with examples.\n"
+          "Exit codes: 0 fine, 1 refused or errors found, 3 differs, "
+          "4 wrong command line.\n", out);
+}

@@ -1,0 +1,32 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the open connection, as store.c and store_write.c see
+ * it.
+ */
+
+
+#ifndef SP_CLI_STORE_CONN_H
+#define SP_CLI_STORE_CONN_H
+
+
+#include <hiredis/hiredis.h>
+
+#include "store.h"
+
+
+struct sp_store_s {
+    redisContext  *redis;
+    char           name[256];    /* "host:port/db": no password */
+    int            meta_known;   /* sp:data:meta is there */
+    unsigned       written;      /* records changed in this run */
+};
+
+
+/* One command; NULL after a message: no answer, or an error as answer. */
+redisReply *sp_store_call(sp_store_t *store, int argc, const char **argv,
+    const size_t *lens);
+
+
+#endif /* SP_CLI_STORE_CONN_H */
