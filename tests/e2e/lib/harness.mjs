@@ -276,7 +276,7 @@ function verify(g, o) {
 // A running gate that ends with the test "t". Options are those read above;
 // "without" names parts not to start: redis, nginx.
 export async function gate(t, o = {}) {
-    const g = {};
+    const g = { options: o };
 
     makeDirectories(g, o);
     g.audit = path.join(g.dir, 'audit');
@@ -364,6 +364,13 @@ export async function gate(t, o = {}) {
     g.start = () => startNginx(g, o);
 
     return g;
+}
+
+
+// For gate() in place of a test: a gate that all tests of a file share, which
+// ends with the file.
+export function sharedBy(after) {
+    return { after };
 }
 
 
