@@ -1,0 +1,197 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the end of an allowed request: whether and how often it
+ * reached an upstream, what came back, and how it ended. Every allow that was
+ * recorded gets one settle record, even if the worker is told to stop.
+ */
+
+
+#include "ngx_http_sallyport_audit.h"
+
+
+static void ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_settle_t *settle);
+static ngx_uint_t ngx_http_sallyport_settle_attempts(ngx_http_request_t *r,
+    ngx_uint_t first);
+static const char *ngx_http_sallyport_settle_end(
+    ngx_http_sallyport_ctx_t *ctx, ngx_uint_t status);
+
+
+void
+ngx_http_sallyport_audit_settle(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_sallyport_audit_t   *audit;
+    ngx_http_sallyport_settle_t  *settle;
+
+    settle = ctx->settle;
+
+    if (settle == NULL) {
+        return;
+    }
+
+    ctx->settle = NULL;
+    ctx->settled = 1;
+
+    audit = ctx->slcf->audit;
+
+    ngx_http_sallyport_settle_fill(ctx, settle);
+
+    ngx_http_sallyport_count(audit->zone, NGX_HTTP_SALLYPORT_C_SETTLED);
+
+    ngx_http_sallyport_lane_settle(audit, settle);
+}
+
+
+/* Requests that the worker leaves behind are settled as they stand. */
+
+void
+ngx_http_sallyport_audit_exit_process(ngx_http_sallyport_audit_t *audit)
+{
+    ngx_queue_t                  *q;
+    ngx_http_sallyport_settle_t  *settle;
+
+    if (audit->lane.buf == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&audit->lane.open)) {
+        q = ngx_queue_head(&audit->lane.open);
+        settle = ngx_queue_data(q, ngx_http_sallyport_settle_t, queue);
+
+        settle->leaving = 1;
+
+        ngx_http_sallyport_audit_settle(settle->ctx);
+    }
+
+    ngx_http_sallyport_lane_exit(audit);
+}
+
+
+static void
+ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_settle_t *settle)
+{
+    off_t                 bytes;
+    ngx_uint_t            i;
+    ngx_time_t           *tp;
+    sp_settle_t          *record;
+    ngx_msec_int_t        ms;
+    ngx_http_request_t   *r, **sr;
+
+    r = ctx->request;
+    tp = ngx_timeofday();
+    record = &settle->record;
+
+    record->wall_us = (uint64_t) tp->sec * 1000000 + tp->msec * 1000;
+    record->mono_us = (uint64_t) (ngx_current_msec
+                                  - ctx->slcf->audit->lane.opened) * 1000;
+
+    record->status = (unsigned) (r->err_status ? r->err_status
+                                               : r->headers_out.status);
+
+    record->attempts =
+        (unsigned) ngx_http_sallyport_settle_attempts(r, ctx->states_before);
+
+    if (ctx->subrequests) {
+        sr = ctx->subrequests->elts;
+
+        for (i = 0; i < ctx->subrequests->nelts; i++) {
+            record->attempts +=
+                (unsigned) ngx_http_sallyport_settle_attempts(sr[i], 0);
+        }
+    }
+
+    record->sent = (record->attempts > 0);
+    record->tokens_in = ctx->tokens_in;
+    record->tokens_out = ctx->tokens_out;
+
+    bytes = r->connection->sent - (off_t) r->header_size;
+    record->out_bytes = bytes > 0 ? (uint64_t) bytes : 0;
+
+    ms = (ngx_msec_int_t) ((tp->sec - r->start_sec) * 1000
+                           + (ngx_msec_int_t) (tp->msec - r->start_msec));
+    record->duration_ms = (uint64_t) ngx_max(ms, 0);
+
+    record->end = settle->leaving
+                  ? "worker_exit"
+                  : ngx_http_sallyport_settle_end(ctx, record->status);
+}
+
+
+/*
+ * Tries that put at least a byte on a connection that was made: a refused
+ * connect counts for nothing, and neither does a TLS handshake that failed.
+ */
+
+static ngx_uint_t
+ngx_http_sallyport_settle_attempts(ngx_http_request_t *r, ngx_uint_t first)
+{
+    off_t                       sent;
+    ngx_uint_t                  i, n;
+    ngx_http_upstream_t        *u;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream_states == NULL) {
+        return 0;
+    }
+
+    u = r->upstream;
+    n = 0;
+
+    state = r->upstream_states->elts;
+
+    for (i = first; i < r->upstream_states->nelts; i++) {
+
+        sent = state[i].bytes_sent;
+
+        /* A try that is going on has not been entered yet. */
+
+        if (u && u->state == &state[i] && u->peer.connection) {
+            sent = ngx_max(sent, u->peer.connection->sent);
+        }
+
+        if (sent > 0) {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+static const char *
+ngx_http_sallyport_settle_end(ngx_http_sallyport_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_uint_t           done;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    if (ctx->state == NGX_HTTP_SALLYPORT_S_REFUSED
+        && ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON)
+    {
+        return "refused";
+    }
+
+    if (c->error || c->timedout || status == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        return "client_abort";
+    }
+
+    done = (ctx->answered && ctx->answered->last)
+           || (r->header_sent && r->header_only);
+
+    if (r->upstream && r->upstream->headers_in.status_n == 0) {
+        return "upstream_error";
+    }
+
+    if (done) {
+        return "complete";
+    }
+
+    return r->upstream ? "upstream_error" : "local_error";
+}

@@ -1,0 +1,220 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the filter that reads token usage from the answers of
+ * gated requests as they pass. It changes no byte and holds none back; a
+ * compressed answer cannot be read, and its usage is not known.
+ */
+
+
+#include "ngx_http_sallyport_audit.h"
+
+
+static ngx_int_t ngx_http_sallyport_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sallyport_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_http_sallyport_ctx_t *ngx_http_sallyport_usage_ctx(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_sallyport_usage_form(ngx_http_request_t *r,
+    sp_usage_form_t *form);
+static ngx_uint_t ngx_http_sallyport_usage_type(ngx_str_t *type,
+    const char *name, size_t len);
+
+
+static sp_usage_table_t  ngx_http_sallyport_usage_table;
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+ngx_int_t
+ngx_http_sallyport_usage_init(ngx_conf_t *cf)
+{
+    if (sp_usage_table(&ngx_http_sallyport_usage_table) != SP_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "sallyport: the table of usage fields does not "
+                           "fit");
+        return NGX_ERROR;
+    }
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_sallyport_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_sallyport_body_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_header_filter(ngx_http_request_t *r)
+{
+    sp_usage_form_t                 form;
+    ngx_http_sallyport_ctx_t       *ctx;
+    ngx_http_sallyport_answered_t  *answered;
+
+    ctx = ngx_http_sallyport_usage_ctx(r);
+
+    if (ctx == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    answered = ngx_pcalloc(r->pool, sizeof(ngx_http_sallyport_answered_t));
+    if (answered == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_sallyport_usage_form(r, &form) == NGX_OK) {
+
+        answered->usage = ngx_palloc(r->pool, sizeof(sp_usage_t));
+        if (answered->usage == NULL) {
+            return NGX_ERROR;
+        }
+
+        sp_usage_init(answered->usage, &ngx_http_sallyport_usage_table, form);
+
+        r->filter_need_in_memory = 1;
+    }
+
+    ctx->answered = answered;
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t                      *b;
+    sp_usage_t                     *usage;
+    ngx_chain_t                    *cl;
+    ngx_http_sallyport_ctx_t       *ctx;
+    ngx_http_sallyport_answered_t  *answered;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sallyport_module);
+
+    if (ctx == NULL || r != r->main || ctx->answered == NULL
+        || ctx->answered->last)
+    {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    answered = ctx->answered;
+    usage = answered->usage;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        b = cl->buf;
+
+        if (usage && ngx_buf_in_memory(b) && b->last > b->pos) {
+            sp_usage_feed(usage, b->pos, (size_t) (b->last - b->pos));
+        }
+
+        if (b->last_buf) {
+            answered->last = 1;
+
+            if (usage) {
+                sp_usage_finish(usage);
+            }
+
+            break;
+        }
+    }
+
+    if (usage) {
+        ctx->tokens_in = sp_usage_in(usage);
+        ctx->tokens_out = sp_usage_out(usage);
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+/* Only answers to what the gate let through are of interest. */
+
+static ngx_http_sallyport_ctx_t *
+ngx_http_sallyport_usage_ctx(ngx_http_request_t *r)
+{
+    ngx_http_sallyport_ctx_t  *ctx;
+
+    if (r != r->main) {
+        return NULL;
+    }
+
+    ctx = ngx_http_sallyport_get_ctx(r);
+
+    if (ctx == NULL
+        || (ctx->state != NGX_HTTP_SALLYPORT_S_ALLOWED
+            && ctx->state != NGX_HTTP_SALLYPORT_S_PASSED))
+    {
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_usage_form(ngx_http_request_t *r, sp_usage_form_t *form)
+{
+    ngx_str_t         type;
+    ngx_table_elt_t  *encoding;
+
+    if (r->header_only || r->method == NGX_HTTP_HEAD) {
+        return NGX_DECLINED;
+    }
+
+    encoding = r->headers_out.content_encoding;
+
+    if (encoding && encoding->hash
+        && (encoding->value.len != sizeof("identity") - 1
+            || ngx_strncasecmp(encoding->value.data, (u_char *) "identity",
+                               sizeof("identity") - 1)
+               != 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    type = r->headers_out.content_type;
+
+    if (ngx_http_sallyport_usage_type(&type, "application/json",
+                                      sizeof("application/json") - 1))
+    {
+        *form = SP_USAGE_JSON;
+        return NGX_OK;
+    }
+
+    if (ngx_http_sallyport_usage_type(&type, "text/event-stream",
+                                      sizeof("text/event-stream") - 1))
+    {
+        *form = SP_USAGE_SSE;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* The type may be followed by parameters. */
+
+static ngx_uint_t
+ngx_http_sallyport_usage_type(ngx_str_t *type, const char *name, size_t len)
+{
+    u_char  ch;
+
+    if (type->len < len
+        || ngx_strncasecmp(type->data, (u_char *) name, len) != 0)
+    {
+        return 0;
+    }
+
+    if (type->len == len) {
+        return 1;
+    }
+
+    ch = type->data[len];
+
+    return ch == ';' || ch == ' ' || ch == '\t';
+}

@@ -1,0 +1,388 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains tests of the reading of token usage: the answers of each
+ * API, wherever they are cut, and text that only looks like usage.
+ */
+
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "sp_usage.h"
+
+
+typedef struct {
+    const char       *name;
+    sp_usage_form_t   form;
+    const char       *text;
+    int64_t           in;
+    int64_t           out;
+} sp_usage_case_t;
+
+
+static sp_usage_table_t  table;
+
+
+static const sp_usage_case_t  cases[] = {
+
+    { "chat", SP_USAGE_JSON,
+      "{\"id\":\"c\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,"
+      "\"message\":{\"role\":\"assistant\",\"content\":\"hi\"}}],"
+      "\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":10,"
+      "\"total_tokens\":29,\"prompt_tokens_details\":{\"cached_tokens\":7},"
+      "\"completion_tokens_details\":{\"reasoning_tokens\":3}}}",
+      19, 10 },
+
+    { "responses", SP_USAGE_JSON,
+      "{\"id\":\"r\",\"output\":[],\"usage\":{\"input_tokens\":36,"
+      "\"input_tokens_details\":{\"cached_tokens\":5},\"output_tokens\":87,"
+      "\"output_tokens_details\":{\"reasoning_tokens\":0},"
+      "\"total_tokens\":123}}\n",
+      36, 87 },
+
+    { "embeddings", SP_USAGE_JSON,
+      "{\"object\":\"list\",\"data\":[{\"embedding\":[0.1,-2e-5]}],"
+      "\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}}",
+      8, -1 },
+
+    { "messages", SP_USAGE_JSON,
+      "{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}],"
+      "\"usage\":{\"input_tokens\":4,\"cache_creation_input_tokens\":100,"
+      "\"cache_read_input_tokens\":1000,\"output_tokens\":6}}",
+      1104, 6 },
+
+    { "chat stream", SP_USAGE_SSE,
+      "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\n"
+      "\n"
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,"
+      "\"completion_tokens\":12,\"total_tokens\":23}}\n\n"
+      "data: [DONE]\n\n",
+      11, 12 },
+
+    { "chat stream, running totals", SP_USAGE_SSE,
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,"
+      "\"completion_tokens\":1}}\n\n"
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,"
+      "\"completion_tokens\":2}}\n\n"
+      "data: {\"choices\":[],\"usage\":null}\n\n",
+      11, 2 },
+
+    { "responses stream", SP_USAGE_SSE,
+      "event: response.created\n"
+      "data: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n"
+      "event: response.completed\n"
+      "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\","
+      "\"usage\":{\"input_tokens\":328,\"output_tokens\":52}}}\n\n",
+      328, 52 },
+
+    { "messages stream", SP_USAGE_SSE,
+      "event: message_start\r\n"
+      "data: {\"type\":\"message_start\",\"message\":{\"usage\":{"
+      "\"input_tokens\":25,\"cache_read_input_tokens\":3,"
+      "\"output_tokens\":1}}}\r\n\r\n"
+      ": ping\r\n\r\n"
+      "event: message_delta\r\n"
+      "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":7}}\r\n"
+      "\r\n"
+      "event: message_delta\r\n"
+      "data: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":null,"
+      "\"output_tokens\":15}}\r\n\r\n",
+      28, 15 },
+
+    { "messages stream, cut before its end", SP_USAGE_SSE,
+      "data: {\"type\":\"message_start\",\"message\":{\"usage\":{"
+      "\"input_tokens\":25,\"output_tokens\":1}}}\n\n",
+      25, -1 },
+
+    { "BOM, CR, two data lines, no space, no last empty line", SP_USAGE_SSE,
+      "\xef\xbb\xbf" "data:{\"usage\":\rdata:{\"prompt_tokens\":5,\r"
+      "data: \"completion_tokens\":6}}\r",
+      5, 6 },
+
+    { "names that only begin like data", SP_USAGE_SSE,
+      "datab: {\"usage\":{\"prompt_tokens\":1}}\n\n"
+      "dat: {\"usage\":{\"prompt_tokens\":1}}\n\n"
+      ":data: {\"usage\":{\"prompt_tokens\":1}}\n\n"
+      " data: {\"usage\":{\"prompt_tokens\":1}}\n\n"
+      "data {\"usage\":{\"prompt_tokens\":1}}\n\n",
+      -1, -1 },
+
+    { "forged in content", SP_USAGE_JSON,
+      "{\"choices\":[{\"message\":{\"content\":\"\\\"usage\\\":{"
+      "\\\"prompt_tokens\\\":1,\\\"completion_tokens\\\":1}\","
+      "\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":2}}}]}",
+      -1, -1 },
+
+    { "forged in content of a stream", SP_USAGE_SSE,
+      "data: {\"choices\":[{\"delta\":{\"content\":\"\\n\\ndata: {"
+      "\\\"usage\\\":{\\\"prompt_tokens\\\":1}}\\n\\n\"}}]}\n\n",
+      -1, -1 },
+
+    { "forged at another depth", SP_USAGE_SSE,
+      "data: {\"delta\":{\"usage\":{\"output_tokens\":1}},"
+      "\"response\":{\"metadata\":{\"usage\":{\"output_tokens\":2}}},"
+      "\"usage\":[{\"output_tokens\":3}]}\n\n",
+      -1, -1 },
+
+    { "twice in one object", SP_USAGE_JSON,
+      "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},"
+      "\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":2}}",
+      -1, -1 },
+
+    { "not an object of its own", SP_USAGE_JSON,
+      "[{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}]",
+      -1, -1 },
+
+    { "trailing data", SP_USAGE_JSON,
+      "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}{}",
+      -1, -1 },
+
+    { "cut short", SP_USAGE_JSON,
+      "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}",
+      -1, -1 },
+
+    { "no counts", SP_USAGE_JSON,
+      "{\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":1.5}}",
+      -1, -1 },
+
+    { "a count in a string", SP_USAGE_JSON,
+      "{\"usage\":{\"prompt_tokens\":\"1\",\"completion_tokens\":true}}",
+      -1, -1 },
+
+    { "the largest, and one more", SP_USAGE_JSON,
+      "{\"usage\":{\"prompt_tokens\":9007199254740991,"
+      "\"completion_tokens\":9007199254740992}}",
+      9007199254740991, -1 },
+
+    { "a sum over the largest", SP_USAGE_JSON,
+      "{\"usage\":{\"input_tokens\":9007199254740991,"
+      "\"cache_read_input_tokens\":1,\"output_tokens\":0}}",
+      -1, 0 },
+
+    { "a part that is no count", SP_USAGE_JSON,
+      "{\"usage\":{\"input_tokens\":1,\"cache_read_input_tokens\":\"x\","
+      "\"output_tokens\":0}}",
+      -1, 0 },
+
+    { "a bad event between two good ones", SP_USAGE_SSE,
+      "data: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n"
+      "data: {\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":2}\n\n"
+      "data: {\"usage\":{\"completion_tokens\":3}}\n\n",
+      1, 3 },
+
+    { "nothing", SP_USAGE_SSE, "", -1, -1 }
+};
+
+
+static void
+feed(sp_usage_t *usage, const char *text, size_t len)
+{
+    unsigned char  *copy;
+
+    /* A block of its own, so that a read past its end is seen. */
+
+    copy = malloc(len + 1);
+    assert_non_null(copy);
+
+    memcpy(copy, text, len);
+    sp_usage_feed(usage, copy, len);
+    memset(copy, 0xa5, len);
+
+    free(copy);
+}
+
+
+static void
+check(const sp_usage_case_t *c, sp_usage_t *usage)
+{
+    sp_usage_finish(usage);
+
+    if (sp_usage_in(usage) != c->in || sp_usage_out(usage) != c->out) {
+        fail_msg("%s: %lld in, %lld out", c->name,
+                 (long long) sp_usage_in(usage),
+                 (long long) sp_usage_out(usage));
+    }
+}
+
+
+static int
+setup(void **state)
+{
+    return sp_usage_table(&table) == SP_OK ? 0 : -1;
+}
+
+
+static void
+test_whole(void **state)
+{
+    size_t      i;
+    sp_usage_t  usage;
+
+    for (i = 0; i < sp_nelts(cases); i++) {
+        sp_usage_init(&usage, &table, cases[i].form);
+        feed(&usage, cases[i].text, strlen(cases[i].text));
+        check(&cases[i], &usage);
+    }
+}
+
+
+/* Every place to cut at, and every byte alone. */
+
+static void
+test_cut(void **state)
+{
+    size_t      i, cut, len;
+    sp_usage_t  usage;
+
+    for (i = 0; i < sp_nelts(cases); i++) {
+
+        len = strlen(cases[i].text);
+
+        for (cut = 0; cut <= len; cut++) {
+            sp_usage_init(&usage, &table, cases[i].form);
+            feed(&usage, cases[i].text, cut);
+            feed(&usage, cases[i].text + cut, len - cut);
+            check(&cases[i], &usage);
+        }
+
+        sp_usage_init(&usage, &table, cases[i].form);
+
+        for (cut = 0; cut < len; cut++) {
+            feed(&usage, cases[i].text + cut, 1);
+        }
+
+        check(&cases[i], &usage);
+    }
+}
+
+
+/*
+ * Random streams: events with and without usage, with every line ending, and
+ * content that holds what an event looks like. The last value counts.
+ */
+
+static void
+test_random(void **state)
+{
+    char        *p, *text, *last;
+    long         in, out;
+    size_t       sent, n;
+    unsigned     round, i, events;
+    sp_usage_t   usage;
+
+    static const char  *ends[] = { "\n", "\r", "\r\n" };
+    static const char  *content[] = {
+        "a", "\\n\\ndata: {\\\"usage\\\":{\\\"prompt_tokens\\\":9}}\\n\\n",
+        "\\\\\\\"", "\xf0\x9f\x98\x80", "}}]}", "data: [DONE]"
+    };
+
+    print_message("seed 20260101\n");
+    srand(20260101);
+
+    text = malloc(65536);
+    assert_non_null(text);
+
+    for (round = 0; round < 3000; round++) {
+
+        in = -1;
+        out = -1;
+        p = text;
+        last = text + 65536;
+        events = (unsigned) rand() % 20;
+
+        for (i = 0; i < events; i++) {
+            const char  *nl = ends[rand() % 3];
+
+            switch (rand() % 5) {
+
+            case 0:
+                in = rand() % 100000;
+                out = rand() % 100000;
+                p += snprintf(p, (size_t) (last - p), "data: {\"choices\":[],"
+                              "\"usage\":{\"prompt_tokens\":%ld,"
+                              "\"completion_tokens\":%ld}}%s%s", in, out, nl,
+                              nl);
+                break;
+
+            case 1:
+                out = rand() % 100000;
+                p += snprintf(p, (size_t) (last - p), "event: message_delta%s"
+                              "data:{\"usage\":%sdata:{\"output_tokens\""
+                              ":%ld}}%s%s", nl, nl, out, nl, nl);
+                break;
+
+            case 2:
+                p += snprintf(p, (size_t) (last - p), ": note%s%s", nl, nl);
+                break;
+
+            default:
+                p += snprintf(p, (size_t) (last - p), "data: {\"choices\":[{"
+                              "\"delta\":{\"content\":\"%s\"}}],"
+                              "\"usage\":null}%s%s",
+                              content[(size_t) rand() % sp_nelts(content)],
+                              nl, nl);
+            }
+        }
+
+        sp_usage_init(&usage, &table, SP_USAGE_SSE);
+
+        for (sent = 0; sent < (size_t) (p - text); sent += n) {
+            n = 1 + (size_t) rand() % 40;
+
+            if (n > (size_t) (p - text) - sent) {
+                n = (size_t) (p - text) - sent;
+            }
+
+            feed(&usage, text + sent, n);
+        }
+
+        /* What is known is known before the end, too. */
+
+        assert_int_equal(sp_usage_in(&usage), in);
+        assert_int_equal(sp_usage_out(&usage), out);
+
+        sp_usage_finish(&usage);
+
+        assert_int_equal(sp_usage_in(&usage), in);
+        assert_int_equal(sp_usage_out(&usage), out);
+    }
+
+    free(text);
+}
+
+
+static void
+test_finished(void **state)
+{
+    sp_usage_t   usage;
+    const char  *text = "data: {\"usage\":{\"prompt_tokens\":1}}\n\n";
+
+    sp_usage_init(&usage, &table, SP_USAGE_SSE);
+    sp_usage_finish(&usage);
+    feed(&usage, text, strlen(text));
+    sp_usage_finish(&usage);
+
+    assert_int_equal(sp_usage_in(&usage), -1);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_finished)
+    };
+
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
