@@ -168,7 +168,7 @@ static const sp_usage_case_t  cases[] = {
       -1, 0 },
 
     { "a part that is no count", SP_USAGE_JSON,
-      "{\"usage\":{\"input_tokens\":1,\"cache_read_input_tokens\":\"x\","
+      "{\"usage\":{\"input_tokens\":99,\"cache_read_input_tokens\":\"x\","
       "\"output_tokens\":0}}",
       -1, 0 },
 
@@ -177,6 +177,14 @@ static const sp_usage_case_t  cases[] = {
       "data: {\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":2}\n\n"
       "data: {\"usage\":{\"completion_tokens\":3}}\n\n",
       1, 3 },
+
+    { "a number in two data lines", SP_USAGE_SSE,
+      "data: {\"usage\":{\"prompt_tokens\":1\ndata: 2}}\n\n",
+      -1, -1 },
+
+    { "half a BOM", SP_USAGE_SSE,
+      "\xef\xbb" "data: {\"usage\":{\"prompt_tokens\":1}}\n\n",
+      -1, -1 },
 
     { "nothing", SP_USAGE_SSE, "", -1, -1 }
 };
