@@ -84,6 +84,12 @@ sp_rc_t sp_unhex(sp_str_t s, unsigned char *dst);
 int sp_utf8_valid(sp_str_t s);
 
 /*
+ * Bytes of the UTF-8 character that starts at p, where "left" >= 1 bytes are;
+ * 0 if it is none or is not all there.
+ */
+size_t sp_utf8_char(const unsigned char *p, size_t left);
+
+/*
  * SipHash-2-4 of n bytes under a 16-byte key (Aumasson and Bernstein, 2012).
  * Tables that clients can fill are indexed with it, never with a plain hash.
  */

@@ -19,6 +19,7 @@
 #define SP_JSON_DEPTH      128    /* deeper documents are refused */
 #define SP_JSON_TEXT       256    /* bytes of a watched string or number */
 #define SP_JSON_WATCH_MAX  32     /* paths in one watch table */
+#define SP_JSON_KEY        64     /* bytes of a watched key */
 
 
 typedef enum {
@@ -47,7 +48,8 @@ typedef enum {
 /*
  * A watched path: object keys separated by '/', '*' for every element of an
  * array ("tools/ * /model" without the blanks). Paths of one table share
- * prefixes freely; compiled once by sp_json_compile().
+ * prefixes freely; compiled once by sp_json_compile(). A key is 1..64 bytes of
+ * printable ASCII, an id 0..32767.
  */
 typedef struct {
     const char  *path;
@@ -61,7 +63,7 @@ typedef struct sp_json_table_s  sp_json_table_t;   /* immutable, shareable */
 typedef struct {
     sp_json_type_t  type;
     int             boolean;     /* of SP_JSON_BOOL */
-    int             element;     /* running number of the innermost array */
+    int             element;     /* number in the innermost array, or -1 */
     sp_str_t        text;        /* decoded string, or the number's literal */
 } sp_json_value_t;
 
@@ -81,22 +83,25 @@ typedef struct {
     void                   *ctx;
     sp_json_error_t         error;     /* sticky */
     uint64_t                offset;    /* bytes consumed; place of an error */
-    /* the rest belongs to sp_json.c */
+
+    /* the rest belongs to sp_json.c; arrays are not cleared at the start */
+
     uint8_t                 state;
-    uint8_t                 sub;
+    uint8_t                 sub;       /* of a number; bytes of a literal */
+    uint8_t                 flags;     /* of the string or number read now */
     uint8_t                 utf8_left;
     uint8_t                 utf8_lo;
     uint8_t                 utf8_hi;
-    uint8_t                 flags;
-    uint16_t                depth;
-    int16_t                 node;      /* place in the watch table, or -1 */
     uint16_t                text_len;
-    uint32_t                escape;
+    uint16_t                depth;
+    int16_t                 node;      /* of the value to come, or -1 */
+    uint32_t                escape;    /* digits read of "\\u" */
+    uint32_t                high;      /* surrogate that waits for its half */
     uint64_t                is_array[SP_JSON_DEPTH / 64];
     int16_t                 nodes[SP_JSON_DEPTH];
     uint32_t                seen[SP_JSON_DEPTH];
     int32_t                 element[SP_JSON_DEPTH];
-    unsigned char           text[SP_JSON_TEXT + 8];
+    unsigned char           text[SP_JSON_TEXT];
 } sp_json_t;
 
 

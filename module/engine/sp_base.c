@@ -10,9 +10,6 @@
 #include "sp_base.h"
 
 
-static size_t sp_utf8_step(const unsigned char *p, size_t left);
-
-
 #define sp_lower(c)  ((unsigned) ((c) - 'A') < 26 ? (c) | 0x20 : (c))
 
 
@@ -141,7 +138,7 @@ sp_utf8_valid(sp_str_t s)
             }
         }
 
-        n = sp_utf8_step(s.data + i, s.len - i);
+        n = sp_utf8_char(s.data + i, s.len - i);
 
         if (n == 0) {
             return 0;
@@ -154,10 +151,10 @@ sp_utf8_valid(sp_str_t s)
 }
 
 
-/* Bytes of the character at p, 0 if it is none (RFC 3629, section 4). */
+/* The table of RFC 3629, section 4. */
 
-static size_t
-sp_utf8_step(const unsigned char *p, size_t left)
+size_t
+sp_utf8_char(const unsigned char *p, size_t left)
 {
     size_t         i, n;
     unsigned char  lo, hi;
