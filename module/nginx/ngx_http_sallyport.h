@@ -38,7 +38,8 @@ typedef struct ngx_http_sallyport_ctx_s    ngx_http_sallyport_ctx_t;
 typedef struct ngx_http_sallyport_store_s  ngx_http_sallyport_store_t;
 typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
 typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
-typedef struct ngx_http_sallyport_settle_s ngx_http_sallyport_settle_t;
+typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
+typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 
 
 /* One object per distinct directive value, shared by locations. */
@@ -51,14 +52,18 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                     file;
-    sp_geo_t                     *country;   /* NULL: none configured */
+    ngx_str_t                     path;      /* look-up path, or empty */
+    sp_geo_t                     *country;
 } ngx_http_sallyport_geo_t;
 
 
+/* Allocated with ngx_pmemalign(): sp_pepper_t wants 16 bytes. */
 typedef struct {
     sp_pepper_t                   current;
     sp_pepper_t                   old;
     ngx_uint_t                    has_old;   /* unsigned  has_old:1; */
+    ngx_str_t                     file;
+    ngx_str_t                     old_file;
 } ngx_http_sallyport_pepper_t;
 
 
@@ -71,22 +76,33 @@ typedef struct {
     ngx_array_t                   audits;    /* ngx_http_sallyport_audit_t * */
     ngx_str_t                     state;     /* sallyport_state directory */
     ngx_uint_t                    enabled;   /* a location says on or observe */
+    ngx_array_t                   locations; /* ngx_http_sallyport_location_t */
 } ngx_http_sallyport_main_conf_t;
 
 
 typedef struct {
     ngx_uint_t                    mode;
     ngx_uint_t                    credential;
-    ngx_str_t                     replacement;  /* "Bearer ..." of REPLACE */
+    ngx_str_t                     replacement;  /* "Bearer KEY" of REPLACE */
     ngx_http_sallyport_policy_t  *policy;
     ngx_http_sallyport_geo_t     *geo;
     ngx_http_sallyport_store_t   *store;
     ngx_http_sallyport_pepper_t  *pepper;
     ngx_http_sallyport_audit_t   *audit;
+    off_t                         max_body;     /* bytes, 0: no limit */
 
     u_char                       *file;         /* where "sallyport on" is */
     ngx_uint_t                    line;
 } ngx_http_sallyport_loc_conf_t;
+
+
+/* Every location and server of the configuration, for check.c. */
+typedef struct {
+    ngx_http_sallyport_loc_conf_t  *slcf;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_core_srv_conf_t       *cscf;
+    void                          **loc_conf;
+} ngx_http_sallyport_location_t;
 
 
 /*
@@ -230,13 +246,10 @@ ngx_int_t ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx);
  */
 void ngx_http_sallyport_audit_settle(ngx_http_sallyport_ctx_t *ctx);
 
-/* Adds the handler to the log phase: called once, in postconfiguration. */
-ngx_int_t ngx_http_sallyport_settle_init(ngx_conf_t *cf);
-
 
 /*
- * The request's way. One state at a time; only ngx_http_sallyport_handler()
- * moves it, apart from the two callbacks that mark an arrival:
+ * The request's way. One state at a time; only handler.c moves it. Two
+ * callbacks mark an arrival: a record's, and the body's.
  *
  *            no credential, or key known not to exist
  *        +-------------------------------------------+
@@ -253,6 +266,10 @@ ngx_int_t ngx_http_sallyport_settle_init(ngx_conf_t *cf);
  * (wait): a record is on its way; the record handler stores it and posts the
  * write event. (nginx reads): ngx_http_read_client_request_body() owns the
  * request; its callback runs the phases again.
+ *
+ * An internal redirect wipes r->ctx, not the context: a decision stands for
+ * the same gate, URI and method; elsewhere a new context is made, and the old
+ * one is settled. Contexts of one request form no list: the newest is found.
  */
 
 typedef enum {
@@ -262,42 +279,37 @@ typedef enum {
     NGX_HTTP_SALLYPORT_S_JUDGE_HEAD,
     NGX_HTTP_SALLYPORT_S_BODY,
     NGX_HTTP_SALLYPORT_S_WHOLE,
-    NGX_HTTP_SALLYPORT_S_ALLOWED,
-    NGX_HTTP_SALLYPORT_S_REFUSED
+    NGX_HTTP_SALLYPORT_S_ALLOWED,    /* enforced: goes to the upstream */
+    NGX_HTTP_SALLYPORT_S_REFUSED,    /* enforced: answered by the gate */
+    NGX_HTTP_SALLYPORT_S_PASSED      /* observe: judged, goes on anyway */
 } ngx_http_sallyport_state_t;
 
 
+/* Members before "facts" are zeroed; the large ones are set when needed. */
+
 struct ngx_http_sallyport_ctx_s {
-    ngx_http_request_t             *request;   /* the main request */
+    ngx_http_request_t             *request;   /* main or refused sub */
     ngx_http_sallyport_loc_conf_t  *slcf;      /* of the location decided in */
     ngx_http_sallyport_main_conf_t *smcf;
     ngx_http_sallyport_state_t      state;
+    ngx_http_sallyport_found_t      found;     /* of record_arrived */
 
-    sp_facts_t                      facts;
-    sp_verdict_t                    verdict;
     sp_body_t                      *body;      /* NULL: none is read */
-    sp_addr_t                       addr;
-    sp_addr_t                       unit;
     sp_credential_t                 credential;
-    sp_key_t                        key;
-    sp_account_t                    account;
-    u_char                          kid[SP_KID_LEN];
-
     ngx_http_sallyport_waiter_t     waiter;
-    int64_t                         record_age_ms;   /* -1: none */
 
-    u_char                          id[SP_ID_TEXT_LEN];
     size_t                          id_len;
     uint64_t                        started;   /* ns, monotonic */
     uint64_t                        spent_us;
     uint64_t                        body_bytes;
-    int64_t                         tokens_in;       /* -1: not known */
-    int64_t                         tokens_out;
-    ngx_array_t                    *subrequests;     /* ngx_http_request_t *,
-                                                        passed under us */
-    ngx_http_sallyport_settle_t    *settle;          /* an allow's, until it
-                                                        is settled */
-
+    ngx_array_t                    *subrequests;     /* that passed under us */
+    ngx_http_sallyport_settle_t    *settle;          /* a recorded allow's */
+    ngx_http_sallyport_answered_t  *answered;        /* by the filter */
+    ngx_http_headers_in_t          *headers_in;      /* as the client sent it */
+    ngx_str_t                       uri;             /* judged; with method, */
+    ngx_uint_t                      method;          /* what a verdict is for */
+    ngx_uint_t                      states_before;   /* r->upstream_states of */
+                                                     /* an earlier decision */
     unsigned                        old_pepper:1;    /* second try */
     unsigned                        record_arrived:1;
     unsigned                        from_store:1;    /* a record was fetched */
@@ -306,26 +318,71 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        recorded:1;      /* has a decision record */
     unsigned                        settled:1;
     unsigned                        headers_set:1;
+    unsigned                        anthropic:1;     /* anthropic-version: */
+    unsigned                        cleanup_set:1;
+
+    sp_facts_t                      facts;
+    int64_t                         record_age_ms;   /* -1: none */
+    int64_t                         tokens_in;       /* -1: not known */
+    int64_t                         tokens_out;
+    sp_addr_t                       addr;
+    sp_addr_t                       unit;
+    u_char                          id[SP_ID_TEXT_LEN];
+    u_char                          kid[SP_KID_LEN];
+    sp_verdict_t                    verdict;
+    sp_key_t                        key;
+    sp_account_t                    account;
 };
 
 
 extern ngx_module_t  ngx_http_sallyport_module;
 
-/* The context, recovered after an internal redirect wiped it; or NULL. */
+/*
+ * The context of a main request, found again after an internal redirect wiped
+ * it; NULL for a request that no gate has judged, and for subrequests.
+ */
 ngx_http_sallyport_ctx_t *ngx_http_sallyport_get_ctx(ngx_http_request_t *r);
 
 /* handler.c */
 ngx_int_t ngx_http_sallyport_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_sallyport_log_handler(ngx_http_request_t *r);
+
+/* Moves the request on from ctx->state; a phase result. */
+ngx_int_t ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx);
+
+/* Records the verdict and counts it; no answer is sent. */
+void ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx);
+
+/* A new context in HEAD, which becomes that of the request. */
+ngx_http_sallyport_ctx_t *ngx_http_sallyport_create_ctx(
+    ngx_http_request_t *r, ngx_http_sallyport_loc_conf_t *slcf);
+
+/* records.c. NGX_AGAIN: the record is on its way; NGX_OK: state moved on. */
+ngx_int_t ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx);
+ngx_int_t ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx);
+
+/* redirect.c: phase results for a request that was judged before, or for one
+ * that another request made. */
+ngx_int_t ngx_http_sallyport_redirected(ngx_http_request_t *r,
+    ngx_http_sallyport_ctx_t *ctx, ngx_http_sallyport_loc_conf_t *slcf);
+ngx_int_t ngx_http_sallyport_subrequest(ngx_http_request_t *r,
+    ngx_http_sallyport_loc_conf_t *slcf);
 
 /* request.c: address, route and credential into ctx->facts. */
 void ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx);
 
-/* body.c */
+/* query.c: a credential in the query, which is then cut out of it. */
+ngx_int_t ngx_http_sallyport_read_query(ngx_http_sallyport_ctx_t *ctx);
+
+/* body.c. NGX_DONE: nginx runs the phases again when the body is whole. */
 ngx_int_t ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx);
 ngx_int_t ngx_http_sallyport_body_init(ngx_conf_t *cf);
 
 /* answer.c: sends the refusal of ctx->verdict, returns a phase result. */
 ngx_int_t ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx);
+
+/* The headers of that answer alone. */
+ngx_int_t ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx);
 
 /* headers.c: what the upstream sees. Called once, for an enforced allow. */
 ngx_int_t ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx);
@@ -340,13 +397,7 @@ ngx_int_t ngx_http_sallyport_metrics_handler(ngx_http_request_t *r);
 /* check.c: what nginx -t refuses and warns about, after configuration. */
 ngx_int_t ngx_http_sallyport_check(ngx_conf_t *cf);
 
-/*
- * usage.c: header and body filter that read token usage and the end. They are
- * a module of their own, ngx_http_sallyport_filter_module (HTTP_AUX_FILTER),
- * whose postconfiguration this is: nobody else calls it.
- */
-extern ngx_module_t  ngx_http_sallyport_filter_module;
-
+/* usage.c: header and body filter that read token usage and the end. */
 ngx_int_t ngx_http_sallyport_usage_init(ngx_conf_t *cf);
 
 

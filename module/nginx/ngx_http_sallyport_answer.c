@@ -1,0 +1,366 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the gate's own answers: the status, headers and JSON by
+ * which the caller's SDK raises the right exception and does not hammer.
+ */
+
+
+#include "ngx_http_sallyport.h"
+
+
+/* Seconds after which a system refusal is worth another try. */
+#define NGX_HTTP_SALLYPORT_RETRY  2
+
+
+static ngx_int_t ngx_http_sallyport_answer_wait(ngx_http_sallyport_ctx_t *ctx,
+    sp_dialect_t dialect);
+static ngx_int_t ngx_http_sallyport_answer_limits(
+    ngx_http_sallyport_ctx_t *ctx, sp_dialect_t dialect, ngx_uint_t wait);
+static ngx_int_t ngx_http_sallyport_answer_legal(
+    ngx_http_sallyport_ctx_t *ctx);
+static sp_dialect_t ngx_http_sallyport_dialect(ngx_http_sallyport_ctx_t *ctx);
+static ngx_uint_t ngx_http_sallyport_wait(ngx_http_sallyport_ctx_t *ctx);
+static const char *ngx_http_sallyport_param(ngx_http_sallyport_ctx_t *ctx);
+static ngx_table_elt_t *ngx_http_sallyport_put(ngx_http_request_t *r,
+    const char *name, u_char *data, size_t len);
+static ngx_int_t ngx_http_sallyport_printf(ngx_http_request_t *r,
+    const char *name, const char *fmt, ...);
+
+
+ngx_int_t
+ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  type, body;
+    sp_answer_t                answer;
+    const sp_policy_t         *policy;
+    ngx_http_request_t        *r;
+    ngx_http_complex_value_t   cv;
+
+    r = ctx->request;
+    policy = ctx->slcf->policy->image;
+
+    body.data = ngx_pnalloc(r->pool, SP_ANSWER_MAX);
+
+    if (body.data == NULL || ngx_http_sallyport_answer_headers(ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    answer.dialect = ngx_http_sallyport_dialect(ctx);
+    answer.status = ctx->verdict.status;
+    answer.code = sp_policy_reason_public(policy, ctx->verdict.reason);
+    answer.text = sp_policy_reason_text(policy, ctx->verdict.reason);
+    answer.id.data = ctx->id;
+    answer.id.len = ctx->id_len;
+    answer.retry_s = ngx_http_sallyport_wait(ctx);
+    answer.param = ngx_http_sallyport_param(ctx);
+
+    body.len = sp_answer_body(&answer, body.data);
+
+    ngx_str_set(&type, "application/json");
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+    cv.value = body;
+
+    /* no "100 Continue" for a body that nobody wants any more */
+
+    r->expect_tested = 1;
+
+#if (NGX_HTTP_GZIP)
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+#endif
+
+    /* discards the body, and is no matter of error_page */
+
+    rc = ngx_http_send_response(r, ctx->verdict.status, &type, &cv);
+
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_dialect_t         dialect;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    dialect = ngx_http_sallyport_dialect(ctx);
+
+    if (ngx_http_sallyport_put(r, "Cache-Control", (u_char *) "no-store", 8)
+        == NULL
+        || ngx_http_sallyport_put(r, "X-Sallyport-Id", ctx->id, ctx->id_len)
+           == NULL
+        || ngx_http_sallyport_put(r, "x-request-id", ctx->id, ctx->id_len)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (dialect == SP_DIALECT_ANTHROPIC
+        && ngx_http_sallyport_put(r, "request-id", ctx->id, ctx->id_len)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    switch (ctx->verdict.status) {
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return ngx_http_sallyport_answer_wait(ctx, dialect);
+
+    case NGX_HTTP_UNAUTHORIZED:
+        h = ngx_http_sallyport_put(r, "WWW-Authenticate",
+                                   (u_char *) "Bearer", 6);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        r->headers_out.www_authenticate = h;
+        break;
+
+    case 451:
+        if (ngx_http_sallyport_answer_legal(ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        break;
+    }
+
+    /* SDKs retry 409, 429 and 5xx by themselves; none of this gets better */
+
+    h = ngx_http_sallyport_put(r, "x-should-retry", (u_char *) "false", 5);
+
+    return (h != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_answer_wait(ngx_http_sallyport_ctx_t *ctx,
+    sp_dialect_t dialect)
+{
+    ngx_uint_t           wait;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    wait = ngx_http_sallyport_wait(ctx);
+
+    if (ngx_http_sallyport_printf(r, "Retry-After", "%ui", wait) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->verdict.decision != SP_VERDICT_THROTTLE) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_sallyport_printf(r, "retry-after-ms", "%uD",
+                                  ctx->verdict.wait_ms)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sallyport_answer_limits(ctx, dialect, wait);
+}
+
+
+/* The limit that was hit: in the dialect's form, and in the IETF's. */
+
+static ngx_int_t
+ngx_http_sallyport_answer_limits(ngx_http_sallyport_ctx_t *ctx,
+    sp_dialect_t dialect, ngx_uint_t wait)
+{
+    ngx_tm_t             tm;
+    ngx_http_request_t  *r;
+    const sp_apply_t    *apply;
+
+    if (ctx->verdict.throttled < 0
+        || ctx->verdict.throttled >= (int) ctx->verdict.napply)
+    {
+        return NGX_OK;
+    }
+
+    r = ctx->request;
+    apply = &ctx->verdict.apply[ctx->verdict.throttled];
+
+    if (ngx_http_sallyport_printf(r, "RateLimit-Policy",
+                                  "\"requests\";q=%uL;w=%uL", apply->limit,
+                                  apply->period)
+        != NGX_OK
+        || ngx_http_sallyport_printf(r, "RateLimit", "\"requests\";r=0;t=%ui",
+                                     wait)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (dialect == SP_DIALECT_ANTHROPIC) {
+        ngx_gmtime(ngx_time() + wait, &tm);
+
+        if (ngx_http_sallyport_printf(r, "anthropic-ratelimit-requests-limit",
+                                      "%uL", apply->limit)
+            != NGX_OK
+            || ngx_http_sallyport_printf(r,
+                                      "anthropic-ratelimit-requests-remaining",
+                                      "0")
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_sallyport_printf(r,
+                                      "anthropic-ratelimit-requests-reset",
+                                      "%04d-%02d-%02dT%02d:%02d:%02dZ",
+                                      tm.ngx_tm_year, tm.ngx_tm_mon,
+                                      tm.ngx_tm_mday, tm.ngx_tm_hour,
+                                      tm.ngx_tm_min, tm.ngx_tm_sec);
+    }
+
+    if (ngx_http_sallyport_printf(r, "x-ratelimit-limit-requests", "%uL",
+                                  apply->limit)
+        != NGX_OK
+        || ngx_http_sallyport_printf(r, "x-ratelimit-remaining-requests", "0")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sallyport_printf(r, "x-ratelimit-reset-requests", "%uis",
+                                     wait);
+}
+
+
+/* RFC 7725: who asks for the blocking. */
+
+static ngx_int_t
+ngx_http_sallyport_answer_legal(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_str_t   uri;
+    ngx_str_t  value;
+
+    uri = sp_policy_blocked_by(ctx->slcf->policy->image);
+
+    if (uri.len == 0) {
+        return NGX_OK;
+    }
+
+    value.data = (u_char *) uri.data;
+    value.len = uri.len;
+
+    return ngx_http_sallyport_printf(ctx->request, "Link",
+                                     "<%V>; rel=\"blocked-by\"", &value);
+}
+
+
+static sp_dialect_t
+ngx_http_sallyport_dialect(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_str_t             path;
+    const sp_route_t    *route;
+    ngx_http_request_t  *r;
+
+    route = sp_route(ctx->facts.route);
+
+    if (route != NULL) {
+        return route->dialect;
+    }
+
+    r = ctx->request;
+
+    path.data = r->uri.data;
+    path.len = r->uri.len;
+
+    return sp_route_guess_dialect(path, ctx->anthropic);
+}
+
+
+/* Seconds, rounded up; 0: it makes no sense to wait. */
+
+static ngx_uint_t
+ngx_http_sallyport_wait(ngx_http_sallyport_ctx_t *ctx)
+{
+    if (ctx->verdict.decision == SP_VERDICT_THROTTLE) {
+        return ngx_max((ctx->verdict.wait_ms + 999) / 1000, 1);
+    }
+
+    return (ctx->verdict.status == NGX_HTTP_SERVICE_UNAVAILABLE)
+           ? NGX_HTTP_SALLYPORT_RETRY : 0;
+}
+
+
+static const char *
+ngx_http_sallyport_param(ngx_http_sallyport_ctx_t *ctx)
+{
+    switch (ctx->verdict.reason) {
+
+    case SP_R_MODEL_UNKNOWN:
+    case SP_R_TIER_NOT_GRANTED:
+        return "model";
+
+    case SP_R_BODY_AMBIGUOUS:
+        return (ctx->body != NULL) ? ctx->body->field : NULL;
+
+    default:
+        return NULL;
+    }
+}
+
+
+/* "name" is a literal; "data" lives as long as the request. */
+
+static ngx_table_elt_t *
+ngx_http_sallyport_put(ngx_http_request_t *r, const char *name, u_char *data,
+    size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = data;
+    h->value.len = len;
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_printf(ngx_http_request_t *r, const char *name,
+    const char *fmt, ...)
+{
+    u_char   buf[512], *p, *last;
+    va_list  args;
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args);
+    va_end(args);
+
+    p = ngx_pnalloc(r->pool, last - buf);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, buf, last - buf);
+
+    if (ngx_http_sallyport_put(r, name, p, last - buf) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

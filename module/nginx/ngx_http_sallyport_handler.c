@@ -1,0 +1,362 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the way of a request: the handler in the precontent
+ * phase that moves the state machine of ngx_http_sallyport.h up to a verdict,
+ * and the request's context.
+ */
+
+
+#include "ngx_http_sallyport.h"
+
+
+static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
+static void ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx);
+static ngx_int_t ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx);
+static void ngx_http_sallyport_cleanup_ctx(void *data);
+static uint64_t ngx_http_sallyport_clock(void);
+
+
+ngx_int_t
+ngx_http_sallyport_handler(ngx_http_request_t *r)
+{
+    ngx_http_sallyport_ctx_t       *ctx;
+    ngx_http_sallyport_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sallyport_module);
+
+    if (r != r->main) {
+        return ngx_http_sallyport_subrequest(r, slcf);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sallyport_module);
+
+    if (ctx == NULL) {
+
+        /* r->internal says nothing: "rewrite" and "error_page" set it, too */
+
+        ctx = ngx_http_sallyport_get_ctx(r);
+
+        if (ctx != NULL) {
+            return ngx_http_sallyport_redirected(r, ctx, slcf);
+        }
+
+        if (slcf->mode == NGX_HTTP_SALLYPORT_OFF) {
+            return NGX_DECLINED;
+        }
+
+        ctx = ngx_http_sallyport_create_ctx(r, slcf);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_http_sallyport_run(ctx);
+}
+
+
+ngx_int_t
+ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    for ( ;; ) {
+
+        switch (ctx->state) {
+
+        case NGX_HTTP_SALLYPORT_S_HEAD:
+            ngx_http_sallyport_read_head(ctx);
+            break;
+
+        case NGX_HTTP_SALLYPORT_S_KEY:
+            rc = ngx_http_sallyport_key(ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            break;
+
+        case NGX_HTTP_SALLYPORT_S_ACCOUNT:
+            rc = ngx_http_sallyport_account(ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            break;
+
+        case NGX_HTTP_SALLYPORT_S_JUDGE_HEAD:
+            ngx_http_sallyport_judge_head(ctx);
+
+            if (ctx->verdict.decision != SP_VERDICT_PENDING) {
+                return ngx_http_sallyport_conclude(ctx);
+            }
+
+            break;
+
+        case NGX_HTTP_SALLYPORT_S_BODY:
+            rc = ngx_http_sallyport_body_read(ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+            break;
+
+        case NGX_HTTP_SALLYPORT_S_WHOLE:
+            ngx_http_sallyport_judge_whole(ctx);
+            return ngx_http_sallyport_conclude(ctx);
+
+        case NGX_HTTP_SALLYPORT_S_ALLOWED:
+        case NGX_HTTP_SALLYPORT_S_PASSED:
+            return NGX_DECLINED;
+
+        default: /* NGX_HTTP_SALLYPORT_S_REFUSED */
+            return NGX_HTTP_FORBIDDEN;
+        }
+    }
+}
+
+
+static void
+ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+    const sp_route_t    *route;
+
+    r = ctx->request;
+
+    sp_decide(ctx->slcf->policy->image, &ctx->facts, SP_STAGE_HEAD,
+              &ctx->verdict);
+
+    if (ctx->verdict.decision != SP_VERDICT_PENDING) {
+        return;
+    }
+
+    if (ctx->facts.body_state != SP_BODYFACT_PENDING) {
+        ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+        return;
+    }
+
+    /* HTTP/2 and 3 without Content-Length count as chunked in nginx, too */
+
+    route = sp_route(ctx->facts.route);
+
+    if ((route != NULL && route->body == SP_BODY_JSON)
+        || r->headers_in.chunked || r->headers_in.content_length_n > 0
+        || r->request_body != NULL)
+    {
+        ctx->state = NGX_HTTP_SALLYPORT_S_BODY;
+        return;
+    }
+
+    sp_facts_body(&ctx->facts, SP_BODYFACT_NONE, NULL);
+
+    ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+}
+
+
+static void
+ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_decide(ctx->slcf->policy->image, &ctx->facts, SP_STAGE_WHOLE,
+              &ctx->verdict);
+
+    if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
+        ngx_http_sallyport_limit(ctx->smcf->zone, ctx,
+                            ctx->slcf->mode == NGX_HTTP_SALLYPORT_OBSERVE);
+    }
+}
+
+
+/* The verdict stands: records it, then lets the request go, or answers it. */
+
+static ngx_int_t
+ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
+{
+    if (ctx->slcf->mode == NGX_HTTP_SALLYPORT_OBSERVE) {
+        ngx_http_sallyport_record(ctx);
+        ctx->state = NGX_HTTP_SALLYPORT_S_PASSED;
+        return NGX_DECLINED;
+    }
+
+    ngx_http_sallyport_audit_id(ctx);
+
+    if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
+
+        /* before the record, so that a recorded allow can be sent */
+
+        if (ngx_http_sallyport_headers(ctx) != NGX_OK) {
+            sp_verdict_refuse(ctx->slcf->policy->image, &ctx->verdict,
+                              SP_R_GATE_ERROR);
+        }
+    }
+
+    ngx_http_sallyport_record(ctx);
+
+    if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
+        ctx->state = NGX_HTTP_SALLYPORT_S_ALLOWED;
+        return NGX_DECLINED;
+    }
+
+    ctx->state = NGX_HTTP_SALLYPORT_S_REFUSED;
+
+    return ngx_http_sallyport_answer(ctx);
+}
+
+
+void
+ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_uint_t                     enforced;
+    const sp_reason_t             *reason;
+    ngx_http_sallyport_counter_t   counter;
+
+    enforced = (ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON);
+
+    ctx->spent_us = (ngx_http_sallyport_clock() - ctx->started) / 1000;
+
+    if (ctx->id_len == 0) {
+        ngx_http_sallyport_audit_id(ctx);
+    }
+
+    if (ngx_http_sallyport_audit_decision(ctx) != NGX_OK && enforced) {
+        sp_verdict_refuse(ctx->slcf->policy->image, &ctx->verdict,
+                          SP_R_AUDIT_UNAVAILABLE);
+    }
+
+    switch (ctx->verdict.decision) {
+
+    case SP_VERDICT_ALLOW:
+        counter = NGX_HTTP_SALLYPORT_C_ALLOW;
+        break;
+
+    case SP_VERDICT_THROTTLE:
+        counter = NGX_HTTP_SALLYPORT_C_THROTTLE;
+        break;
+
+    default: /* SP_VERDICT_DENY */
+        reason = sp_policy_reason(ctx->slcf->policy->image,
+                                  ctx->verdict.reason);
+        counter = NGX_HTTP_SALLYPORT_C_DENY
+                  + ((reason != NULL) ? reason->class : SP_CLASS_SYSTEM);
+        break;
+    }
+
+    if (!enforced && counter != NGX_HTTP_SALLYPORT_C_ALLOW) {
+        counter = NGX_HTTP_SALLYPORT_C_OBSERVED;
+    }
+
+    ngx_http_sallyport_count(ctx->smcf->zone, counter);
+}
+
+
+ngx_int_t
+ngx_http_sallyport_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_sallyport_ctx_t  *ctx;
+
+    ctx = ngx_http_sallyport_get_ctx(r);
+
+    if (ctx != NULL && ctx->recorded && !ctx->settled
+        && ctx->verdict.decision == SP_VERDICT_ALLOW)
+    {
+        ngx_http_sallyport_audit_settle(ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_http_sallyport_ctx_t *
+ngx_http_sallyport_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_sallyport_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sallyport_module);
+
+    if (ctx != NULL || r != r->main || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    /* a redirect may have wiped it; the newest stands first */
+
+    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
+
+        if (cln->handler == ngx_http_sallyport_cleanup_ctx) {
+            ctx = cln->data;
+
+            if (ctx->request == r) {
+                return ctx;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A cleanup of the pool, so that it is found again by its handler. */
+
+ngx_http_sallyport_ctx_t *
+ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
+    ngx_http_sallyport_loc_conf_t *slcf)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_sallyport_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_sallyport_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+
+    ngx_memzero(ctx, offsetof(ngx_http_sallyport_ctx_t, facts));
+    ngx_memzero(&ctx->verdict, offsetof(sp_verdict_t, matches));
+
+    ctx->request = r;
+    ctx->slcf = slcf;
+    ctx->smcf = ngx_http_get_module_main_conf(r, ngx_http_sallyport_module);
+    ctx->record_age_ms = -1;
+    ctx->tokens_in = -1;
+    ctx->tokens_out = -1;
+    ctx->verdict.primary = -1;
+    ctx->verdict.allow_rule = -1;
+    ctx->verdict.throttled = -1;
+    ctx->method = r->method;
+    ctx->uri = r->uri;
+    ctx->started = ngx_http_sallyport_clock();
+
+    cln->handler = ngx_http_sallyport_cleanup_ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_sallyport_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_sallyport_cleanup_ctx(void *data)
+{
+    ngx_http_sallyport_ctx_t *ctx = data;
+
+    if (ctx->waiter.waiting) {
+        ngx_http_sallyport_record_cancel(&ctx->waiter);
+    }
+}
+
+
+static uint64_t
+ngx_http_sallyport_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}

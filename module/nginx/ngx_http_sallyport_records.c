@@ -1,0 +1,252 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the look-up of a request's key and account: what their
+ * answers mean as facts, and the wait for an answer that is on its way.
+ */
+
+
+#include "ngx_http_sallyport.h"
+
+
+static ngx_http_sallyport_found_t ngx_http_sallyport_look_up(
+    ngx_http_sallyport_ctx_t *ctx, ngx_http_sallyport_kind_t kind,
+    ngx_str_t *id, void *record);
+static void ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
+    ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
+static ngx_int_t ngx_http_sallyport_suspend(ngx_http_sallyport_ctx_t *ctx);
+static void ngx_http_sallyport_leave(void *data);
+
+
+ngx_int_t
+ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_str_t                     id;
+    sp_keyfact_t                  fact;
+    ngx_http_sallyport_found_t    found;
+    ngx_http_sallyport_pepper_t  *pepper;
+
+    pepper = ctx->slcf->pepper;
+
+    id.data = ctx->kid;
+    id.len = SP_KID_LEN;
+
+    for ( ;; ) {
+
+        if (!ctx->record_arrived) {
+            sp_kid(ctx->old_pepper ? &pepper->old : &pepper->current,
+                   ctx->credential.key, ctx->kid);
+        }
+
+        found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_KEY, &id,
+                                           &ctx->key);
+
+        if (found == NGX_HTTP_SALLYPORT_MISSING
+            && pepper->has_old && !ctx->old_pepper)
+        {
+            ctx->old_pepper = 1;
+            continue;
+        }
+
+        break;
+    }
+
+    ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
+
+    switch (found) {
+
+    case NGX_HTTP_SALLYPORT_WAIT:
+        ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
+        return ngx_http_sallyport_suspend(ctx);
+
+    case NGX_HTTP_SALLYPORT_FOUND:
+        ctx->state = NGX_HTTP_SALLYPORT_S_ACCOUNT;
+        fact = SP_KEYFACT_FOUND;
+        break;
+
+    case NGX_HTTP_SALLYPORT_MISSING:
+        fact = SP_KEYFACT_NO_SUCH;
+        break;
+
+    case NGX_HTTP_SALLYPORT_INVALID:
+        fact = SP_KEYFACT_INVALID;
+        break;
+
+    default: /* NGX_HTTP_SALLYPORT_FAILED */
+        fact = SP_KEYFACT_FAILED;
+        break;
+    }
+
+    sp_facts_key(&ctx->facts, fact,
+                 (fact == SP_KEYFACT_FOUND) ? &ctx->key : NULL);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_str_t                   id;
+    sp_acctfact_t               fact;
+    ngx_http_sallyport_found_t  found;
+
+    id.data = (u_char *) ctx->key.account;
+    id.len = ctx->key.account_len;
+
+    found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_ACCOUNT, &id,
+                                       &ctx->account);
+
+    switch (found) {
+
+    case NGX_HTTP_SALLYPORT_WAIT:
+        return ngx_http_sallyport_suspend(ctx);
+
+    case NGX_HTTP_SALLYPORT_FOUND:
+        fact = SP_ACCTFACT_FOUND;
+        break;
+
+    case NGX_HTTP_SALLYPORT_MISSING:
+        fact = SP_ACCTFACT_NO_SUCH;
+        break;
+
+    case NGX_HTTP_SALLYPORT_INVALID:
+        fact = SP_ACCTFACT_INVALID;
+        break;
+
+    default: /* NGX_HTTP_SALLYPORT_FAILED */
+        fact = SP_ACCTFACT_FAILED;
+        break;
+    }
+
+    sp_facts_account(&ctx->facts, fact,
+                     (fact == SP_ACCTFACT_FOUND) ? &ctx->account : NULL);
+
+    ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
+
+    return NGX_OK;
+}
+
+
+/* Answers from an arrival, if there is one; else asks the store's room. */
+
+static ngx_http_sallyport_found_t
+ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_kind_t kind, ngx_str_t *id, void *record)
+{
+    int64_t                     age_ms;
+    ngx_http_sallyport_found_t  found;
+
+    if (ctx->record_arrived) {
+        ctx->record_arrived = 0;
+        return ctx->found;
+    }
+
+    age_ms = -1;
+
+    ctx->waiter.handler = ngx_http_sallyport_found;
+    ctx->waiter.data = ctx;
+
+    found = ngx_http_sallyport_record_get(ctx->slcf->store, kind, id,
+                                          &ctx->unit, record, &age_ms,
+                                          &ctx->waiter,
+                                          ctx->request->connection->log);
+
+    if (found == NGX_HTTP_SALLYPORT_FOUND && age_ms > ctx->record_age_ms) {
+        ctx->record_age_ms = age_ms;    /* the older of key and account */
+    }
+
+    return found;
+}
+
+
+/*
+ * A record arrived. The phases run from the event loop: the store's room may
+ * have other waiters for the same reply.
+ */
+
+static void
+ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
+    ngx_http_sallyport_found_t found, const void *record, int64_t age_ms)
+{
+    ngx_http_request_t        *r;
+    ngx_http_sallyport_ctx_t  *ctx;
+
+    ctx = waiter->data;
+    r = ctx->request;
+
+    ctx->found = found;
+    ctx->record_arrived = 1;
+    ctx->from_store = 1;
+
+    if (found == NGX_HTTP_SALLYPORT_FOUND) {
+
+        if (ctx->state == NGX_HTTP_SALLYPORT_S_KEY) {
+            ctx->key = *(const sp_key_t *) record;
+
+        } else {
+            ctx->account = *(const sp_account_t *) record;
+        }
+
+        if (age_ms > ctx->record_age_ms) {
+            ctx->record_age_ms = age_ms;
+        }
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_post_event(r->connection->write, &ngx_posted_events);
+}
+
+
+/*
+ * Waits for a record: the phase engine's own reference keeps the request, and
+ * the cleanup tells when it dies. A client that leaves is noticed.
+ */
+
+static ngx_int_t
+ngx_http_sallyport_suspend(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+    ngx_http_cleanup_t  *cln;
+
+    r = ctx->request;
+
+    if (!ctx->cleanup_set) {
+        cln = ngx_http_cleanup_add(r, 0);
+        if (cln == NULL) {
+            ngx_http_sallyport_record_cancel(&ctx->waiter);
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_http_sallyport_leave;
+        cln->data = ctx;
+        ctx->cleanup_set = 1;
+    }
+
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_sallyport_record_cancel(&ctx->waiter);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_sallyport_leave(void *data)
+{
+    ngx_http_sallyport_ctx_t *ctx = data;
+
+    if (ctx->waiter.waiting) {
+        ngx_http_sallyport_record_cancel(&ctx->waiter);
+    }
+}

@@ -1,0 +1,356 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the reading of a request's head: client address, route,
+ * credential, and what can be said about the body before it is read.
+ */
+
+
+#include "ngx_http_sallyport.h"
+
+
+/* What one walk over the header lines found. */
+
+typedef struct {
+    ngx_str_t       *content_type;
+    unsigned         types;        /* Content-Type lines */
+    unsigned         encoded:1;    /* a Content-Encoding that is no identity */
+    unsigned         websocket:1;
+} ngx_http_sallyport_seen_t;
+
+
+static void ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen);
+static void ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen, ngx_table_elt_t *h);
+static void ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen);
+static void ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen);
+static sp_method_t ngx_http_sallyport_method(ngx_http_request_t *r);
+
+
+#define ngx_http_sallyport_is(h, name)                                        \
+    (ngx_memcmp((h)->lowcase_key, name, sizeof(name) - 1) == 0)
+
+
+void
+ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_geo_t                   *geo;
+    sp_ip_class_t               class;
+    ngx_connection_t           *c;
+    ngx_http_sallyport_seen_t   seen;
+
+    c = ctx->request->connection;
+
+    ngx_memzero(&seen, sizeof(ngx_http_sallyport_seen_t));
+
+    sp_facts_init(&ctx->facts, ngx_time());
+
+    /* realip has put the client's address here, if it may be trusted */
+
+    class = sp_addr_from_sockaddr(&ctx->addr, c->sockaddr, c->socklen);
+    geo = (ctx->slcf->geo != NULL) ? ctx->slcf->geo->country : NULL;
+
+    sp_addr_unit(&ctx->addr, &ctx->unit);
+    sp_facts_address(&ctx->facts, &ctx->addr, class, geo);
+
+    ngx_http_sallyport_read_headers(ctx, &seen);
+
+    if (ctx->request->args.len
+        && ngx_http_sallyport_read_query(ctx) != NGX_OK)
+    {
+        ctx->credential.state = SP_CRED_MALFORMED;
+    }
+
+    ngx_http_sallyport_read_route(ctx, &seen);
+    ngx_http_sallyport_read_body_head(ctx, &seen);
+
+    ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
+
+    switch (ctx->credential.state) {
+
+    case SP_CRED_OK:
+        ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
+        break;
+
+    case SP_CRED_NONE:
+        sp_facts_key(&ctx->facts, SP_KEYFACT_MISSING, NULL);
+        break;
+
+    case SP_CRED_AMBIGUOUS:
+        sp_facts_key(&ctx->facts, SP_KEYFACT_AMBIGUOUS, NULL);
+        break;
+
+    default: /* SP_CRED_MALFORMED */
+        sp_facts_key(&ctx->facts, SP_KEYFACT_MALFORMED, NULL);
+        break;
+    }
+}
+
+
+static void
+ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &ctx->request->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+
+            if (part->nelts == 0) {
+                break;
+            }
+        }
+
+        ngx_http_sallyport_read_header(ctx, seen, &h[i]);
+    }
+}
+
+
+/* The length alone tells that most headers are of no interest. */
+
+static void
+ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen, ngx_table_elt_t *h)
+{
+    sp_str_t      value;
+    sp_carrier_t  carrier;
+
+    switch (h->key.len) {
+
+    case sizeof("api-key") - 1:
+
+        if (ngx_http_sallyport_is(h, "upgrade")) {
+            if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                                 (u_char *) "websocket", 9 - 1)
+                != NULL)
+            {
+                seen->websocket = 1;
+            }
+
+            return;
+        }
+
+        if (!ngx_http_sallyport_is(h, "api-key")) {
+            return;
+        }
+
+        carrier = SP_CARRIER_API_KEY;
+        break;
+
+    case sizeof("x-api-key") - 1:
+
+        if (!ngx_http_sallyport_is(h, "x-api-key")) {
+            return;
+        }
+
+        carrier = SP_CARRIER_X_API_KEY;
+        break;
+
+    case sizeof("authorization") - 1:
+
+        if (!ngx_http_sallyport_is(h, "authorization")) {
+            return;
+        }
+
+        carrier = SP_CARRIER_BEARER;
+        break;
+
+    case sizeof("x-goog-api-key") - 1:
+
+        if (!ngx_http_sallyport_is(h, "x-goog-api-key")) {
+            return;
+        }
+
+        carrier = SP_CARRIER_X_GOOG;
+        break;
+
+    case sizeof("content-type") - 1:
+
+        if (ngx_http_sallyport_is(h, "content-type")) {
+            seen->content_type = &h->value;
+            seen->types++;
+        }
+
+        return;
+
+    case sizeof("content-encoding") - 1:
+
+        if (ngx_http_sallyport_is(h, "content-encoding")
+            && (h->value.len != sizeof("identity") - 1
+                || ngx_strncasecmp(h->value.data, (u_char *) "identity",
+                                   sizeof("identity") - 1)
+                   != 0))
+        {
+            seen->encoded = 1;
+        }
+
+        return;
+
+    case sizeof("anthropic-version") - 1:
+
+        if (ngx_http_sallyport_is(h, "anthropic-version")) {
+            ctx->anthropic = 1;
+        }
+
+        return;
+
+    default:
+        return;
+    }
+
+    value.data = h->value.data;
+    value.len = h->value.len;
+
+    sp_credential_offer(&ctx->credential, carrier, value);
+}
+
+
+/*
+ * The URI judged is the one that nginx will send: the request line's, as long
+ * as nobody changed it, else r->uri with fresh escapes. There a '%' would be
+ * escaped again, and the two ends would read two things.
+ */
+
+static void
+ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen)
+{
+    int                  route;
+    u_char              *p, *scratch;
+    sp_str_t             raw, normal, param;
+    sp_route_rc_t        rc;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    normal.data = r->uri.data;
+    normal.len = r->uri.len;
+
+    raw = normal;
+    scratch = NULL;
+    route = SP_ROUTE_NONE;
+    rc = SP_ROUTE_UNKNOWN;
+    param = SP_STR("");
+
+    if (seen->websocket || r->http_version < NGX_HTTP_VERSION_10) {
+        goto done;
+    }
+
+    if (r->valid_unparsed_uri && r == r->main) {
+        raw.data = r->unparsed_uri.data;
+        raw.len = r->unparsed_uri.len;
+
+        p = ngx_strlchr(r->unparsed_uri.data,
+                        r->unparsed_uri.data + r->unparsed_uri.len, '?');
+
+        if (p != NULL) {
+            raw.len = p - r->unparsed_uri.data;
+        }
+
+        if (ngx_strlchr((u_char *) raw.data, (u_char *) raw.data + raw.len,
+                        '%')
+            != NULL)
+        {
+            scratch = ngx_pnalloc(r->pool, raw.len);
+            if (scratch == NULL) {
+                rc = SP_ROUTE_AMBIGUOUS;
+                goto done;
+            }
+        }
+
+    } else if (ngx_strlchr(r->uri.data, r->uri.data + r->uri.len, '%')
+               != NULL)
+    {
+        rc = SP_ROUTE_AMBIGUOUS;
+        goto done;
+    }
+
+    rc = sp_route_find(ngx_http_sallyport_method(r), raw, normal, scratch,
+                       &route, &param);
+
+done:
+
+    sp_facts_route(&ctx->facts, rc, route, param);
+}
+
+
+static sp_method_t
+ngx_http_sallyport_method(ngx_http_request_t *r)
+{
+    switch (r->method) {
+
+    case NGX_HTTP_GET:
+        return SP_METHOD_GET;
+
+    case NGX_HTTP_POST:
+        return SP_METHOD_POST;
+
+    case NGX_HTTP_DELETE:
+        return SP_METHOD_DELETE;
+
+    default:
+        return SP_METHOD_OTHER;
+    }
+}
+
+
+/* What refuses a body that nobody has to read. */
+
+static void
+ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_seen_t *seen)
+{
+    off_t                length;
+    sp_str_t             type;
+    const sp_route_t    *route;
+
+    length = ctx->request->headers_in.content_length_n;
+    route = sp_route(ctx->facts.route);
+
+    if (route == NULL) {
+        return;
+    }
+
+    if (ctx->slcf->max_body > 0 && length > ctx->slcf->max_body) {
+        sp_facts_body(&ctx->facts, SP_BODYFACT_LARGE, NULL);
+        return;
+    }
+
+    if (route->body == SP_BODY_NONE) {
+
+        if (length > 0) {
+            sp_facts_body(&ctx->facts, SP_BODYFACT_AMBIGUOUS, NULL);
+            ctx->facts.detail = "a body where the route has none";
+        }
+
+        return;
+    }
+
+    type = SP_STR("");
+
+    if (seen->types == 1) {
+        type.data = seen->content_type->data;
+        type.len = seen->content_type->len;
+    }
+
+    if (seen->encoded || !sp_body_type_ok(type)) {
+        sp_facts_body(&ctx->facts, SP_BODYFACT_TYPE, NULL);
+    }
+}
