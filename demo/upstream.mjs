@@ -2,7 +2,7 @@
 //
 // A small upstream that answers like a model server: JSON and SSE in the
 // OpenAI and the Anthropic dialect, with token usage. It serves `make run`
-// as a program (node upstream.mjs PORT) and the tests as a module, where each
+// as a program (node upstream.mjs PORT [HOST]) and the tests as a module, where each
 // arrival is kept and a test may take an answer into its own hands.
 
 import http from 'node:http';
@@ -287,7 +287,8 @@ async function answer(req, res, raw, pause, id) {
 
 // hook(req, res, raw): a test's own answer; true if it has answered.
 // gap: milliseconds between two events of a stream.
-export async function startUpstream({ port = 0, gap = 0 } = {}) {
+export async function startUpstream({ port = 0, gap = 0,
+    host = '127.0.0.1' } = {}) {
     const up = { arrivals: [], hook: null, onArrival: null, gap };
     let served = 0;
     const pause = () => new Promise((resolve) =>
@@ -331,7 +332,7 @@ export async function startUpstream({ port = 0, gap = 0 } = {}) {
 
     await new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, '127.0.0.1', resolve);
+        server.listen(port, host, resolve);
     });
 
     up.port = server.address().port;
@@ -345,7 +346,8 @@ export async function startUpstream({ port = 0, gap = 0 } = {}) {
 
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-    const up = await startUpstream({ port: Number(process.argv[2]), gap: 60 });
+    const up = await startUpstream({ port: Number(process.argv[2]), gap: 60,
+        host: process.argv[3] });
 
     // Nothing looks at the arrivals of a demo: they would only grow.
     up.onArrival = () => { up.arrivals.length = 0; };
@@ -354,5 +356,5 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
 
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
-    console.log(`upstream on 127.0.0.1:${up.port}`);
+    console.log(`upstream on port ${up.port}`);
 }
