@@ -40,10 +40,13 @@ typedef struct {
  * Opens a country database. The file is read once into private memory first,
  * so that whoever overwrites it in place cannot end a worker with SIGBUS.
  * "path" is a dotted look-up path ("country_code", "country.iso_code",
- * "subdivisions.0.iso_code") or NULL to try the known layouts in that order.
- * Refused, with a sentence in err: not a MaxMind DB, no metadata, a database
- * in which no record has the path, a build date in the future of "now".
- * NULL on refusal. The caller owns the result: sp_geo_close().
+ * "subdivisions.0.iso_code") or NULL to try the first two in that order.
+ * registered_country is not looked at: it is where a network was registered,
+ * not where its users are. Every node and record is read once; refused, with
+ * a sentence in err: not a MaxMind DB, no or odd metadata, any damaged node
+ * or record, a database in which no record has a country at the path, a build
+ * date in the future of "now". NULL on refusal. The caller owns the result:
+ * sp_geo_close().
  */
 sp_geo_t *sp_geo_open(const char *file, const char *path, uint64_t now,
     char *err, size_t errlen);
@@ -52,7 +55,10 @@ void sp_geo_close(sp_geo_t *geo);
 
 const sp_geo_info_t *sp_geo_info(const sp_geo_t *geo);
 
-/* No allocation, no system call. Only for addresses of class SP_IP_PUBLIC. */
+/*
+ * No allocation, no system call. Only for addresses of class SP_IP_PUBLIC.
+ * "country" is SP_PLACE_NONE unless SP_GEO_FOUND is returned.
+ */
 sp_geo_rc_t sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
     sp_place_t *country);
 
