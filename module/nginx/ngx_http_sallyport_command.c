@@ -1,0 +1,144 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the commands that a store is sent, and their bytes.
+ */
+
+
+#include "ngx_http_sallyport_store.h"
+
+
+static int ngx_http_sallyport_command_login(ngx_http_sallyport_store_t *store,
+    const char **argv, size_t *lens);
+static size_t ngx_http_sallyport_command_key(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_lookup_t *lookup,
+    u_char *key);
+static ngx_int_t ngx_http_sallyport_command_append(
+    ngx_http_sallyport_redis_t *redis, const char *text, size_t len);
+
+
+/* Appends one to what is to be sent. NGX_BUSY: there is no room for it. */
+
+ngx_int_t
+ngx_http_sallyport_command_write(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_command_t command, ngx_http_sallyport_lookup_t *lookup)
+{
+    int          argc, len;
+    char        *text;
+    size_t       lens[3];
+    u_char       key[NGX_HTTP_SALLYPORT_KEY_MAX];
+    ngx_int_t    rc;
+    const char  *argv[3];
+
+    argc = 2;
+
+    switch (command) {
+
+    case NGX_HTTP_SALLYPORT_CMD_AUTH:
+        argc = ngx_http_sallyport_command_login(store, argv, lens);
+        break;
+
+    case NGX_HTTP_SALLYPORT_CMD_SELECT:
+        argv[0] = "SELECT";
+        argv[1] = (char *) store->db.data;
+        lens[1] = store->db.len;
+        break;
+
+    case NGX_HTTP_SALLYPORT_CMD_SETNAME:
+        argv[0] = "CLIENT";
+        argv[1] = "SETNAME";
+        lens[1] = sizeof("SETNAME") - 1;
+        argv[2] = (char *) key;
+        lens[2] = ngx_snprintf(key, sizeof(key), "sallyport-%P", ngx_pid)
+                  - key;
+        argc = 3;
+        break;
+
+    default:
+        argv[0] = "HGETALL";
+        argv[1] = (char *) key;
+        lens[1] = ngx_http_sallyport_command_key(store, lookup, key);
+    }
+
+    lens[0] = ngx_strlen(argv[0]);
+
+    len = redisFormatCommandArgv(&text, argc, argv, lens);
+    if (len < 0) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_sallyport_command_append(&store->redis, text, len);
+
+    ngx_explicit_memzero(text, len);
+    redisFreeCommand(text);
+
+    return rc;
+}
+
+
+static int
+ngx_http_sallyport_command_login(ngx_http_sallyport_store_t *store,
+    const char **argv, size_t *lens)
+{
+    int  argc;
+
+    argv[0] = "AUTH";
+    argc = 1;
+
+    if (store->user.len != 0) {
+        argv[argc] = (char *) store->user.data;
+        lens[argc++] = store->user.len;
+    }
+
+    argv[argc] = (char *) store->password.data;
+    lens[argc++] = store->password.len;
+
+    return argc;
+}
+
+
+/* "sp:data:meta", "sp:data:key:<kid>" or "sp:data:acct:<id>". */
+
+static size_t
+ngx_http_sallyport_command_key(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, u_char *key)
+{
+    u_char  *p;
+
+    p = ngx_cpymem(key, store->prefix.data, store->prefix.len);
+
+    if (lookup == NULL) {
+        p = ngx_cpymem(p, "meta", 4);
+
+    } else {
+        p = lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
+            ? ngx_cpymem(p, "key:", 4) : ngx_cpymem(p, "acct:", 5);
+        p = ngx_cpymem(p, lookup->id, lookup->cid.len);
+    }
+
+    return p - key;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_command_append(ngx_http_sallyport_redis_t *redis,
+    const char *text, size_t len)
+{
+    if (redis->out_pos != redis->out) {
+        ngx_memmove(redis->out, redis->out_pos,
+                    redis->out_last - redis->out_pos);
+        redis->out_last -= redis->out_pos - redis->out;
+        redis->out_pos = redis->out;
+    }
+
+    if (len > (size_t) (redis->out + NGX_HTTP_SALLYPORT_OUT
+                        - redis->out_last))
+    {
+        return NGX_BUSY;
+    }
+
+    redis->out_last = ngx_cpymem(redis->out_last, text, len);
+
+    return NGX_OK;
+}

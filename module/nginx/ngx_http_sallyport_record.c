@@ -1,0 +1,201 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains what becomes of a store's reply to a look-up: a record
+ * for those who wait and for the zone, or the reason why there is none.
+ */
+
+
+#include "ngx_http_sallyport_store.h"
+
+
+static void ngx_http_sallyport_record_error(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_reply_t *reply);
+static void ngx_http_sallyport_record_invalid(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_lookup_t *lookup,
+    const char *field, const char *why);
+static void ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_record_t *record);
+
+
+ngx_int_t
+ngx_http_sallyport_lookup_reply(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_reply_t *reply)
+{
+    sp_rc_t                      rc;
+    sp_str_t                     id;
+    sp_record_error_t            error;
+    ngx_http_sallyport_record_t  record;
+
+    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
+        ngx_http_sallyport_record_error(store, lookup, reply);
+        return NGX_OK;
+    }
+
+    if (reply->type != NGX_HTTP_SALLYPORT_REPLY_ARRAY || (reply->n & 1)) {
+        return NGX_ERROR;
+    }
+
+    if (reply->n == 0) {
+
+        /* no such record, or no records at all any more? */
+
+        lookup->state = NGX_HTTP_SALLYPORT_L_DOUBTED;
+        ngx_queue_insert_tail(&store->doubted, &lookup->queue);
+
+        if (store->redis.meta_asked) {
+            return NGX_OK;
+        }
+
+        return ngx_http_sallyport_redis_send(store,
+                                             NGX_HTTP_SALLYPORT_CMD_META,
+                                             NULL);
+    }
+
+    id.data = lookup->id;
+    id.len = lookup->cid.len;
+
+    error.field = "";
+    error.why = "";
+
+    rc = lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
+         ? sp_key_parse(&record.key, reply->pairs, reply->n / 2, &error)
+         : sp_account_parse(&record.account, id, reply->pairs, reply->n / 2,
+                            &error);
+
+    if (rc != SP_OK) {
+        ngx_http_sallyport_record_invalid(store, lookup, error.field,
+                                          error.why);
+        return NGX_OK;
+    }
+
+    ngx_http_sallyport_record_take(store, lookup, &record);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The store answered, but not with a record. Of all errors only WRONGTYPE
+ * tells something about the record; the others are about the store.
+ */
+
+static void
+ngx_http_sallyport_record_error(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_reply_t *reply)
+{
+    if (reply->error_len == sizeof("WRONGTYPE") - 1
+        && ngx_memcmp(reply->error, "WRONGTYPE", reply->error_len) == 0)
+    {
+        ngx_http_sallyport_record_invalid(store, lookup, "it", "is no hash");
+        return;
+    }
+
+    if (ngx_http_sallyport_store_loud(store)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sallyport: store \"%V\" answered a look-up with \"%*s\"",
+                      &store->name, reply->error_len, reply->error);
+    }
+
+    ngx_http_sallyport_lookup_fail(store, lookup, 0);
+}
+
+
+/* Never cached: a repaired record counts at once. */
+
+static void
+ngx_http_sallyport_record_invalid(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, const char *field, const char *why)
+{
+    ngx_http_sallyport_count(store->zone,
+                             NGX_HTTP_SALLYPORT_C_RECORD_INVALID);
+
+    if (ngx_http_sallyport_store_loud(store)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sallyport: store \"%V\": the record of %s \"%*s\" is "
+                      "invalid and refused: %s %s", &store->name,
+                      lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
+                      ? "key" : "account",
+                      lookup->cid.len, lookup->id, field, why);
+    }
+
+    ngx_http_sallyport_lookup_finish(store, lookup,
+                                     NGX_HTTP_SALLYPORT_INVALID, NULL, -1);
+}
+
+
+/*
+ * Whoever changes a record raises its version. A lower one means that the
+ * store went back in time, to a backup or in a fail-over: what it says now
+ * may refuse, but it may not allow what the newer record might not.
+ */
+
+static void
+ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_record_t *record)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_sallyport_cache_put(store->zone, &lookup->cid, record,
+                                      lookup->sent);
+
+    if (rc == NGX_DECLINED) {
+
+        if (ngx_http_sallyport_store_loud(store)) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "sallyport: store \"%V\": the record of %s \"%*s\" "
+                          "has gone back to an older version and is not used",
+                          &store->name,
+                          lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
+                          ? "key" : "account",
+                          lookup->cid.len, lookup->id);
+        }
+
+        ngx_http_sallyport_lookup_fail(store, lookup, 0);
+        return;
+    }
+
+    ngx_http_sallyport_negative_forget(store->zone, &lookup->cid);
+
+    ngx_http_sallyport_lookup_finish(store, lookup, NGX_HTTP_SALLYPORT_FOUND,
+                                     record,
+                                     (int64_t) (ngx_current_msec
+                                                - lookup->sent));
+}
+
+
+/* "meta" was asked for after the empty replies, and it is there. */
+
+void
+ngx_http_sallyport_lookup_sure(ngx_http_sallyport_store_t *store)
+{
+    ngx_queue_t                  *q;
+    ngx_http_sallyport_lookup_t  *lookup;
+    ngx_http_sallyport_record_t   old;
+    ngx_http_sallyport_cached_t   cached;
+
+    while (!ngx_queue_empty(&store->doubted)) {
+        q = ngx_queue_head(&store->doubted);
+        lookup = ngx_queue_data(q, ngx_http_sallyport_lookup_t, queue);
+
+        ngx_http_sallyport_negative_put(store->zone, &lookup->cid,
+                                        lookup->sent);
+
+        if (ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
+                                         &cached))
+        {
+            ngx_http_sallyport_cache_spend(store->zone, &lookup->cid);
+
+            if (cached.denies) {
+                ngx_http_sallyport_lookup_finish(store, lookup,
+                                                 NGX_HTTP_SALLYPORT_FOUND,
+                                                 &old, cached.age);
+                continue;
+            }
+        }
+
+        ngx_http_sallyport_lookup_finish(store, lookup,
+                                         NGX_HTTP_SALLYPORT_MISSING, NULL, -1);
+    }
+}

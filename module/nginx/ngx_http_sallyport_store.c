@@ -1,0 +1,446 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the sallyport_store directive and the life of a store
+ * in a process.
+ *
+ *     sallyport_store  redis://[USER:PASSWORD@]HOST[:PORT][/DB]  [options];
+ *     sallyport_store  unix:PATH                                 [options];
+ *
+ *     ttl=5s            how old a record may be before it is asked for again
+ *     timeout=50ms      how long a request waits for a record
+ *     prefix=sp:data:   what all names in the store begin with
+ *     db=0              number of the database
+ *     user=NAME         for AUTH
+ *     password_file=F   for AUTH; the file holds nothing else
+ *     lookups=2000      keys not seen before that may be asked for a second
+ *     address_lookups=50, address_burst=100
+ *                       the same for one address (IPv4 /32, IPv6 /64)
+ *
+ * Names of hosts are resolved here, never while serving.
+ */
+
+
+#include "ngx_http_sallyport_store.h"
+
+
+static ngx_http_sallyport_store_t *ngx_http_sallyport_store_same(
+    ngx_conf_t *cf, ngx_http_sallyport_main_conf_t *smcf);
+static ngx_int_t ngx_http_sallyport_store_url(ngx_conf_t *cf,
+    ngx_http_sallyport_store_t *store, ngx_str_t *value);
+static ngx_int_t ngx_http_sallyport_store_scheme(ngx_conf_t *cf,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_sallyport_store_login(ngx_conf_t *cf,
+    ngx_http_sallyport_store_t *store, u_char *p, u_char *at);
+static ngx_int_t ngx_http_sallyport_store_unescape(ngx_conf_t *cf,
+    ngx_str_t *dst, u_char *p, u_char *end);
+static ngx_int_t ngx_http_sallyport_store_finish(ngx_conf_t *cf,
+    ngx_http_sallyport_store_t *store);
+static void ngx_http_sallyport_store_cleanup(void *data);
+
+
+ngx_http_sallyport_store_t *
+ngx_http_sallyport_store_create(ngx_conf_t *cf,
+    ngx_http_sallyport_main_conf_t *smcf)
+{
+    ngx_str_t                   *value, *copy;
+    ngx_uint_t                   i;
+    ngx_pool_cleanup_t          *cln;
+    ngx_http_sallyport_store_t  *store;
+
+    store = ngx_http_sallyport_store_same(cf, smcf);
+    if (store != NULL) {
+        return store;
+    }
+
+    store = ngx_pcalloc(cf->pool, sizeof(ngx_http_sallyport_store_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (store == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    store->smcf = smcf;
+    store->ttl = 5000;
+    store->timeout = 50;
+    store->total_rate = 2000;
+    store->unit_rate = 50;
+    store->unit_burst = 100;
+    ngx_str_set(&store->prefix, "sp:data:");
+
+    value = cf->args->elts;
+
+    if (ngx_array_init(&store->args, cf->pool, cf->args->nelts,
+                       sizeof(ngx_str_t))
+        != NGX_OK
+        || ngx_http_sallyport_store_url(cf, store, &value[1]) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    for (i = 0; i < cf->args->nelts; i++) {
+        copy = ngx_array_push(&store->args);
+        *copy = value[i];
+
+        if (i > 1
+            && ngx_http_sallyport_store_option(cf, store, &value[i])
+               != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    if (ngx_http_sallyport_store_finish(cf, store) != NGX_OK) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_sallyport_store_cleanup;
+    cln->data = store;
+
+    return store;
+}
+
+
+/* The same words mean the same store, and one connection. */
+
+static ngx_http_sallyport_store_t *
+ngx_http_sallyport_store_same(ngx_conf_t *cf,
+    ngx_http_sallyport_main_conf_t *smcf)
+{
+    ngx_str_t                    *value, *args;
+    ngx_uint_t                    i, j;
+    ngx_http_sallyport_store_t  **stores;
+
+    value = cf->args->elts;
+    stores = smcf->stores.elts;
+
+    for (i = 0; i < smcf->stores.nelts; i++) {
+
+        if (stores[i]->args.nelts != cf->args->nelts) {
+            continue;
+        }
+
+        args = stores[i]->args.elts;
+
+        for (j = 1; j < cf->args->nelts; j++) {
+            if (args[j].len != value[j].len
+                || ngx_memcmp(args[j].data, value[j].data, value[j].len) != 0)
+            {
+                break;
+            }
+        }
+
+        if (j == cf->args->nelts) {
+            return stores[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Messages never show the URL: there may be a password in it. */
+
+static ngx_int_t
+ngx_http_sallyport_store_url(ngx_conf_t *cf, ngx_http_sallyport_store_t *store,
+    ngx_str_t *value)
+{
+    u_char     *p, *end, *at, *slash;
+    ngx_url_t   u;
+
+    p = value->data;
+    end = p + value->len;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.default_port = 6379;
+
+    if (ngx_strncmp(p, "unix:", 5) == 0) {
+        u.url = *value;
+
+    } else {
+
+        if (ngx_http_sallyport_store_scheme(cf, value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        p += sizeof("redis://") - 1;
+
+        /* the last "@": a password may hold one */
+
+        for (at = end; at > p && at[-1] != '@'; at--) { /* void */ }
+
+        if (at > p) {
+            if (ngx_http_sallyport_store_login(cf, store, p, at - 1)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            p = at;
+        }
+
+        slash = ngx_strlchr(p, end, '/');
+
+        if (slash != NULL) {
+            store->db.data = slash + 1;
+            store->db.len = end - slash - 1;
+            end = slash;
+        }
+
+        u.url.data = p;
+        u.url.len = end - p;
+    }
+
+    if (u.url.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the store's URL has no host; write for example "
+                           "redis://127.0.0.1:6379/0");
+        return NGX_ERROR;
+    }
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the store's address \"%V\" cannot be used: %s",
+                           &u.url, u.err != NULL ? u.err : "it is invalid");
+        return NGX_ERROR;
+    }
+
+    store->addrs = u.addrs;
+    store->naddrs = u.naddrs;
+    store->name = u.url;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_store_scheme(ngx_conf_t *cf, ngx_str_t *value)
+{
+    ngx_uint_t          i;
+    static const char  *later[] = {
+        "rediss:", "redis+tls:", "redis+sentinel:", "redis-sentinel:",
+        "sentinel:", "redis+cluster:", "redis-cluster:", "cluster:", "file:",
+        "valkeys:"
+    };
+
+    if (ngx_strncmp(value->data, "redis://", sizeof("redis://") - 1) == 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        if (ngx_strncmp(value->data, later[i], ngx_strlen(later[i])) == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "a store at \"%s\" is not in this version; "
+                               "use redis://HOST:PORT/DB or unix:PATH",
+                               later[i]);
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "the store's URL must begin with \"redis://\" or "
+                       "\"unix:\", for example redis://127.0.0.1:6379/0");
+    return NGX_ERROR;
+}
+
+
+/* "user:password" or ":password", percent-encoded. */
+
+static ngx_int_t
+ngx_http_sallyport_store_login(ngx_conf_t *cf,
+    ngx_http_sallyport_store_t *store, u_char *p, u_char *at)
+{
+    u_char  *colon;
+
+    colon = ngx_strlchr(p, at, ':');
+
+    if (colon == NULL || colon + 1 == at) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the store's URL has a user but no password; write "
+                           "redis://USER:PASSWORD@HOST, redis://:PASSWORD@HOST "
+                           "or, better, user=NAME password_file=FILE");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_sallyport_store_unescape(cf, &store->user, p, colon)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sallyport_store_unescape(cf, &store->password, colon + 1,
+                                             at);
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_store_unescape(ngx_conf_t *cf, ngx_str_t *dst, u_char *p,
+    u_char *end)
+{
+    u_char  *d;
+
+    dst->data = ngx_pnalloc(cf->pool, end - p + 1);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    d = dst->data;
+    ngx_unescape_uri(&d, &p, end - p, 0);
+    dst->len = d - dst->data;
+
+    if (dst->len > NGX_HTTP_SALLYPORT_SECRET_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the store's user or password is longer than "
+                           "%d bytes", NGX_HTTP_SALLYPORT_SECRET_MAX);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_store_finish(ngx_conf_t *cf,
+    ngx_http_sallyport_store_t *store)
+{
+    u_char     *p;
+    ngx_str_t   address;
+
+    if (store->db.len != 0
+        && ngx_http_sallyport_store_db(&store->db) != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid database \"%V\" of the store: it is a "
+                           "number", &store->db);
+        return NGX_ERROR;
+    }
+
+    if (store->user.len != 0 && store->password.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the store has a user but no password; add "
+                           "password_file=FILE");
+        return NGX_ERROR;
+    }
+
+    store->hard = ngx_max(4 * store->timeout, 200);
+
+    /* the name is what the zone tells stores by, so it outlives a reload */
+
+    address = store->name;
+
+    p = ngx_pnalloc(cf->pool, address.len + store->db.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    store->name.data = p;
+    p = ngx_cpymem(p, address.data, address.len);
+    *p++ = '/';
+
+    p = store->db.len != 0
+        ? ngx_cpymem(p, store->db.data, store->db.len)
+        : ngx_cpymem(p, "0", 1);
+
+    store->name.len = p - store->name.data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_store_t *store)
+{
+    uint64_t                    tag[2];
+    ngx_http_sallyport_zone_t  *zone;
+
+    zone = store->smcf->zone;
+
+    if (store->lookups != NULL) {
+        return NGX_OK;
+    }
+
+    if (zone == NULL || zone->sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    tag[0] = sp_siphash(zone->sh->key, store->name.data, store->name.len);
+    tag[1] = sp_siphash(zone->sh->key, store->prefix.data, store->prefix.len);
+
+    store->zone = zone;
+    store->tag = sp_siphash(zone->sh->key, tag, sizeof(tag));
+
+    if (ngx_http_sallyport_redis_init(store, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sallyport_lookup_init(store, cycle);
+}
+
+
+/* Waiters are not told: their requests end with the process. */
+
+void
+ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store)
+{
+    if (store->lookups == NULL) {
+        return;
+    }
+
+    if (store->connect.timer_set) {
+        ngx_del_timer(&store->connect);
+    }
+
+    if (store->connect.posted) {
+        ngx_delete_posted_event(&store->connect);
+    }
+
+    if (store->deadline.timer_set) {
+        ngx_del_timer(&store->deadline);
+    }
+
+    ngx_http_sallyport_redis_close(store);
+
+    store->lookups = NULL;
+}
+
+
+/* A single process that reloads has no exit_process for the old cycle. */
+
+static void
+ngx_http_sallyport_store_cleanup(void *data)
+{
+    ngx_http_sallyport_store_exit_process(data);
+}
+
+
+ngx_uint_t
+ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store)
+{
+    return store->redis.state == NGX_HTTP_SALLYPORT_R_READY
+           || (store->answered_at != 0
+               && ngx_current_msec - store->answered_at < 10000);
+}
+
+
+ngx_uint_t
+ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store)
+{
+    return store->logged
+           && ngx_current_msec - store->logged_at < NGX_HTTP_SALLYPORT_QUIET;
+}
+
+
+ngx_uint_t
+ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store)
+{
+    if (ngx_http_sallyport_store_quiet(store)) {
+        return 0;
+    }
+
+    store->logged = 1;
+    store->logged_at = ngx_current_msec;
+
+    return 1;
+}
