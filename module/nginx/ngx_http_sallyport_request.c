@@ -285,6 +285,10 @@ ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
     rc = sp_route_find(ngx_http_sallyport_method(r), raw, normal, scratch,
                        &route, &param);
 
+    if (ctx->anthropic && route != SP_ROUTE_NONE) {
+        route = sp_route_versioned(route);
+    }
+
 done:
 
     sp_facts_route(&ctx->facts, rc, route, param);

@@ -202,8 +202,8 @@ ngx_http_sallyport_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_sallyport_loc_conf_t *slcf = conf;
 
-    u_char      buf[NGX_HTTP_SALLYPORT_SECRET_MAX];
-    size_t      i, len;
+    u_char      buf[NGX_HTTP_SALLYPORT_SECRET_MAX], *key;
+    size_t      i, len, scheme;
     ngx_str_t  *value;
 
     if (slcf->credential != NGX_CONF_UNSET_UINT) {
@@ -235,7 +235,17 @@ ngx_http_sallyport_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    for (i = 0; i < len && buf[i] > ' ' && buf[i] < 0x7f; i++) {
+    key = buf;
+    scheme = sizeof("Bearer ") - 1;
+
+    if (len > scheme
+        && ngx_strncasecmp(buf, (u_char *) "Bearer ", scheme) == 0)
+    {
+        key += scheme;
+        len -= scheme;
+    }
+
+    for (i = 0; i < len && key[i] > ' ' && key[i] < 0x7f; i++) {
         /* void */
     }
 
@@ -247,13 +257,12 @@ ngx_http_sallyport_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    slcf->replacement.len = sizeof("Bearer ") - 1 + len;
+    slcf->replacement.len = scheme + len;
     slcf->replacement.data = ngx_pnalloc(cf->pool, slcf->replacement.len);
 
     if (slcf->replacement.data != NULL) {
-        ngx_memcpy(ngx_cpymem(slcf->replacement.data, "Bearer ",
-                              sizeof("Bearer ") - 1),
-                   buf, len);
+        ngx_memcpy(ngx_cpymem(slcf->replacement.data, "Bearer ", scheme),
+                   key, len);
     }
 
     ngx_explicit_memzero(buf, sizeof(buf));
