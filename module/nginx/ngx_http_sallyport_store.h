@@ -3,7 +3,7 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains what the files of the store room share: store.c and
- * option.c (the directive), lookup.c and record.c (who waits for which
+ * option.c (the directive), lookup.c and fetch.c (who waits for which
  * record, and what they get), redis.c, wire.c, command.c and reply.c (the
  * connection). Private to them.
  */
@@ -270,7 +270,7 @@ void ngx_http_sallyport_lookup_fail(ngx_http_sallyport_store_t *store,
 void ngx_http_sallyport_lookup_lost(ngx_http_sallyport_store_t *store);
 
 
-/* record.c */
+/* fetch.c */
 
 /* NGX_ERROR: the connection must be closed. */
 ngx_int_t ngx_http_sallyport_lookup_reply(ngx_http_sallyport_store_t *store,
