@@ -24,7 +24,6 @@ static sp_rc_t sp_account_apply(void *ctx, sp_stored_t *record);
 static sp_rc_t sp_account_assign(sp_stored_t *record, const char *text);
 static sp_rc_t sp_account_unset(sp_stored_t *record, const char *list);
 static sp_rc_t sp_account_field(const char *name);
-static int sp_account_is_time(const char *name);
 static int sp_account_in(const char *name, const char *const *names, size_t n);
 static void sp_account_show_change(const sp_stored_t *before,
     const sp_stored_t *after);
@@ -453,7 +452,7 @@ sp_account_field(const char *name)
 }
 
 
-static int
+int
 sp_account_is_time(const char *name)
 {
     return sp_account_in(name, sp_account_times, sp_nelts(sp_account_times));

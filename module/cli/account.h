@@ -27,6 +27,9 @@ typedef sp_rc_t (*sp_account_change_pt)(void *ctx, sp_stored_t *record);
 int sp_account_change(const sp_cli_args_t *args, sp_account_change_pt change,
     void *ctx);
 
+/* 1 if the field of a record holds a time: unix seconds. */
+int sp_account_is_time(const char *name);
+
 /* An sp_store_check_pt; "ctx" is the account's id. */
 sp_rc_t sp_account_check(void *ctx, const sp_stored_t *record);
 

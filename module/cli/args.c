@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "sp_account.h"
 #include "sp_diag.h"
 
 #include "cli.h"
@@ -270,6 +271,21 @@ sp_cli_number(const char *what, const char *text, uint64_t max,
 
     sp_cli_error("%s: '%s' is not a whole number from 0 to %llu", what, text,
                  (unsigned long long) max);
+
+    return SP_ERROR;
+}
+
+
+sp_rc_t
+sp_cli_id(const char *what, const char *id)
+{
+    if (id != NULL && sp_id_valid(sp_cstr(id))) {
+        return SP_OK;
+    }
+
+    sp_cli_error("%s%s%s%s: 1 to %d of A-Z a-z 0-9 . _ : @ - are needed",
+                 what, id != NULL ? " '" : "", id != NULL ? id : "",
+                 id != NULL ? "'" : "", SP_ID_LEN);
 
     return SP_ERROR;
 }

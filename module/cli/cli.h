@@ -98,6 +98,9 @@ sp_rc_t sp_cli_who(const sp_cli_args_t *args, const char **by,
 sp_rc_t sp_cli_number(const char *what, const char *text, uint64_t max,
     uint64_t *value);
 
+/* SP_ERROR after a message, if "id" is no account id or key name. */
+sp_rc_t sp_cli_id(const char *what, const char *id);
+
 void sp_cli_verb_help(const sp_cli_verb_t *verb, FILE *out);
 
 

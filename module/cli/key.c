@@ -202,21 +202,6 @@ sp_keyrecord_check(void *ctx, const sp_stored_t *record)
 }
 
 
-sp_rc_t
-sp_cli_id(const char *what, const char *id)
-{
-    if (id != NULL && sp_id_valid(sp_cstr(id))) {
-        return SP_OK;
-    }
-
-    sp_cli_error("%s%s%s%s: 1 to %d of A-Z a-z 0-9 . _ : @ - are needed",
-                 what, id != NULL ? " '" : "", id != NULL ? id : "",
-                 id != NULL ? "'" : "", SP_ID_LEN);
-
-    return SP_ERROR;
-}
-
-
 int
 sp_cli_account_exists(sp_store_t *store, const char *id)
 {

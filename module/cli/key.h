@@ -50,9 +50,6 @@ void sp_keyname(sp_keyname_t *name, const unsigned char kid[SP_KID_LEN]);
 /* An sp_store_check_pt: the engine must be able to read the key's record. */
 sp_rc_t sp_keyrecord_check(void *ctx, const sp_stored_t *record);
 
-/* SP_ERROR after a message, if "id" is no account id or key name. */
-sp_rc_t sp_cli_id(const char *what, const char *id);
-
 /* 1: the account is in the store; 0: it is not; -1 after a message. */
 int sp_cli_account_exists(sp_store_t *store, const char *id);
 
