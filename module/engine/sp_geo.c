@@ -7,7 +7,9 @@
  */
 
 
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE  1   /* memfd_create() */
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
