@@ -17,6 +17,7 @@ static ngx_uint_t ngx_http_sallyport_settle_attempts(ngx_http_request_t *r,
     ngx_uint_t first);
 static const char *ngx_http_sallyport_settle_end(
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t status);
+static ngx_uint_t ngx_http_sallyport_settle_unanswered(ngx_http_request_t *r);
 
 
 void
@@ -185,7 +186,7 @@ ngx_http_sallyport_settle_end(ngx_http_sallyport_ctx_t *ctx,
     done = (ctx->answered && ctx->answered->last)
            || (r->header_sent && r->header_only);
 
-    if (r->upstream && r->upstream->headers_in.status_n == 0) {
+    if (ngx_http_sallyport_settle_unanswered(r)) {
         return "upstream_error";
     }
 
@@ -193,5 +194,23 @@ ngx_http_sallyport_settle_end(ngx_http_sallyport_ctx_t *ctx,
         return "complete";
     }
 
-    return r->upstream ? "upstream_error" : "local_error";
+    return r->upstream_states ? "upstream_error" : "local_error";
+}
+
+
+/* The last try got no header: what the client has, nginx made. */
+
+static ngx_uint_t
+ngx_http_sallyport_settle_unanswered(ngx_http_request_t *r)
+{
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream_states == NULL || r->upstream_states->nelts == 0) {
+        return 0;
+    }
+
+    state = r->upstream_states->elts;
+
+    return state[r->upstream_states->nelts - 1].header_time
+           == (ngx_msec_t) -1;
 }

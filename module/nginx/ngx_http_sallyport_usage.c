@@ -80,6 +80,10 @@ ngx_http_sallyport_header_filter(ngx_http_request_t *r)
 
     ctx->answered = answered;
 
+    /* After a redirect the body filter would not find it otherwise. */
+
+    ngx_http_set_ctx(r, ctx, ngx_http_sallyport_module);
+
     return ngx_http_next_header_filter(r);
 }
 
