@@ -19,6 +19,8 @@
 #define SP_MODELS_MAX     64     /* distinct models in one request */
 #define SP_MODEL_LEN      256    /* bytes of one model name */
 #define SP_MODELS_BYTES   4096   /* bytes of all of them */
+#define SP_TOKENS_MAX     4294967295   /* of one bound; more is refused */
+#define SP_FACTOR_MAX     65536        /* of n and best_of */
 
 
 typedef enum {
@@ -33,21 +35,33 @@ typedef enum {
 
 
 typedef struct {
-    sp_json_t        json;
+    sp_json_t          json;
     const sp_route_t  *route;
-    sp_body_error_t  error;
-    const char      *field;      /* the field at fault, or NULL; constant */
-    unsigned         primary:1;  /* /model itself was there */
-    unsigned         stream:1;
-    unsigned         has_tokens:1;
-    unsigned         multi:1;    /* n or best_of was there */
-    uint64_t         max_tokens; /* largest bound named, before "factor" */
-    uint64_t         factor;     /* n or best_of, at least 1 */
-    uint16_t         nmodels;
-    uint16_t         names_len;
-    sp_str_t         models[SP_MODELS_MAX];  /* into names; first = primary */
-    unsigned char    names[SP_MODELS_BYTES];
+    sp_body_error_t    error;
+    const char        *field;      /* the field at fault, or NULL; constant */
+    const char        *sentence;   /* about it, or NULL; constant */
+    unsigned           primary:1;  /* /model itself was there */
+    unsigned           stream:1;
+    unsigned           has_tokens:1;
+    unsigned           multi:1;    /* n or best_of was there */
+    unsigned           nameless:1; /* a fallback's model is still to come */
+    const char        *stored;     /* field that lets the server pick, or NULL */
+    uint64_t           max_tokens; /* largest bound named, before "factor" */
+    uint64_t           factor;     /* n or best_of, at least 1 */
+    uint16_t           nmodels;
+    uint16_t           names_len;
+    sp_str_t           models[SP_MODELS_MAX];  /* into names; see primary */
+    unsigned char      names[SP_MODELS_BYTES];
 } sp_body_t;
+
+
+/*
+ * Models are distinct; if "primary" is set, the first is that of /model. On
+ * routes whose model is optional there may be none: the server's default.
+ * Where a stored object (a prompt, an earlier response) would pick the model
+ * and /model is missing, the body is refused with SP_BODY_BAD_MODEL. Not to
+ * be moved in memory: models point into it.
+ */
 
 
 /* "route" has body SP_BODY_JSON or SP_BODY_NONE. */

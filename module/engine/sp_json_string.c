@@ -213,7 +213,6 @@ sp_json_escape(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
     }
 
     json->state = SP_JSON_S_ESCAPE;
-    json->high = 0;
 
     return p + 1;
 }

@@ -81,7 +81,7 @@ check(const unsigned char *doc, size_t len)
     static events_t  want, whole, cut;
     sp_json_t        a, b;
 
-    static const size_t  steps[] = { 1, 3, 17, 64 };
+    static const size_t  steps[] = { 1, 3, 17, 64, 700 };
 
     ok = naive(doc, len, &want);
     scan(doc, len, 0, &a, &whole);

@@ -288,6 +288,36 @@ test_sizes(void **state)
 }
 
 
+/* The end of a long key is not a key, wherever the pieces are cut. */
+
+static void
+test_long_keys(void **state)
+{
+    size_t     n, cut, len;
+    char       text[1024];
+    sp_json_t  json;
+    events_t   e;
+
+    for (n = 180; n < 330; n += 7) {
+        strcpy(text, "{\"");
+        memset(text + 2, 'x', n);
+        strcpy(text + 2 + n, "model\":1,\"model\":2}");
+        len = strlen(text);
+
+        for (cut = 0; cut <= len; cut++) {
+            e.len = 0;
+            sp_json_init(&json, table, on_value, &e);
+            (void) sp_json_feed(&json, (unsigned char *) text, cut);
+            (void) sp_json_feed(&json, (unsigned char *) text + cut,
+                                len - cut);
+            assert_int_equal(sp_json_finish(&json), SP_OK);
+            assert_int_equal(e.len, strlen("[1 2 0 -1 1:2]"));
+            assert_memory_equal(e.text, "[1 2 0 -1 1:2]", e.len);
+        }
+    }
+}
+
+
 static void
 test_compile(void **state)
 {
@@ -357,7 +387,8 @@ main(void)
         cmocka_unit_test(test_compile),
         cmocka_unit_test(test_traps),
         cmocka_unit_test(test_refuse),
-        cmocka_unit_test(test_sizes)
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_long_keys)
     };
 
     if (oracle_init() != 0) {
