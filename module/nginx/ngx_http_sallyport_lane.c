@@ -154,7 +154,7 @@ ngx_http_sallyport_lane_write(ngx_http_sallyport_audit_t *audit,
         again = 0;
     }
 
-    if (!lane->begun) {
+    if (!lane->begun && lane->retry == 0) {
         ngx_http_sallyport_lane_later(lane);
     }
 
@@ -623,6 +623,8 @@ ngx_http_sallyport_lane_timer(ngx_event_t *ev)
 
     c = ev->data;
     audit = c->data;
+
+    audit->lane.retry = 0;
 
     if (ngx_http_sallyport_lane_write(audit, NULL) == NGX_OK
         && audit->lane.failing
