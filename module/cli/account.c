@@ -11,10 +11,12 @@
 #include <time.h>
 
 #include "sp_diag.h"
+#include "sp_field.h"
 
 #include "account.h"
 
 
+static void sp_account_words(const char *name, sp_str_t given);
 static int sp_cli_account_get_run(const sp_cli_args_t *args);
 static void sp_account_print(const char *id, const sp_stored_t *record);
 static json_t *sp_account_json(const char *id, const sp_stored_t *record,
@@ -113,8 +115,44 @@ sp_account_check(void *ctx, const sp_stored_t *record)
 
     sp_cli_error("the record of '%s' would be invalid and is not written: "
                  "%s %s", (const char *) ctx, error.field, error.why);
+    sp_account_words(error.field, sp_stored_get(record, error.field));
 
     return SP_ERROR;
+}
+
+
+/* The words that a field takes, where the fact of its name is an enum. */
+
+static void
+sp_account_words(const char *name, sp_str_t given)
+{
+    int                 field;
+    char                fact[64];
+    size_t              n;
+    const char         *near;
+    const char *const  *values;
+
+    (void) snprintf(fact, sizeof(fact), "account.%s", name);
+    field = sp_field_find(sp_cstr(fact));
+
+    if (field == -1 || given.data == NULL || sp_field(field)->values == NULL) {
+        return;
+    }
+
+    values = sp_field(field)->values;
+    fputs("  its words:", stderr);
+
+    for (n = 0; values[n] != NULL; n++) {
+        fprintf(stderr, " %s", values[n]);
+    }
+
+    near = sp_did_you_mean(given, values, n);
+
+    if (near != NULL) {
+        fprintf(stderr, "; did you mean '%s'?", near);
+    }
+
+    fputc('\n', stderr);
 }
 
 

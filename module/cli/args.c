@@ -147,7 +147,7 @@ sp_cli_args_unknown(const sp_cli_verb_t *verb, const char *name)
     (void) snprintf(word, sizeof(word), "%.*s", (int) strcspn(name, "="), name);
 
     sp_cli_error_near(word, names, (size_t) n,
-                      "%s has no option '--%s'", verb->name, word);
+                      "there is no option '--%s'", word);
 
     return SP_ERROR;
 }

@@ -60,16 +60,14 @@ sp_cli_pepper(const sp_cli_args_t *args, sp_pepper_t *pepper)
         return SP_ERROR;
     }
 
-    /* One line end at the end of the file is the editor's, not the secret's. */
+    /* Line ends at the end are the editor's; the gate drops them as well. */
 
     secret.data = (unsigned char *) text;
     secret.len = size;
 
-    if (secret.len != 0 && text[secret.len - 1] == '\n') {
-        secret.len--;
-    }
-
-    if (secret.len != 0 && text[secret.len - 1] == '\r') {
+    while (secret.len != 0
+           && (text[secret.len - 1] == '\n' || text[secret.len - 1] == '\r'))
+    {
         secret.len--;
     }
 

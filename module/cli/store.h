@@ -26,7 +26,7 @@
 /* Options of every verb that talks to the store, and of those that change. */
 #define SP_STORE_OPTS                                                         \
     { "store", "URL", "redis://[USER:PASSWORD@]HOST[:PORT][/DB] or "          \
-      "unix:/PATH[?db=N]; else $SALLYPORT_STORE" },                           \
+      "unix:/PATH[?db=N]" },                                                  \
     { "store-password", "FILE", "a file with the password" },                 \
     { "timeout", "SECONDS", "for each answer of the store (5)" }
 
@@ -90,7 +90,7 @@ sp_write_t sp_store_write(sp_store_t *store, const char *key,
     const sp_stored_t *before, sp_stored_t *after, const char *by,
     const char *why, sp_store_check_pt check, void *ctx);
 
-/* The changes of this run, from sp_store_write() in --replicas; 1 if kept. */
+/* With --replicas: SP_ERROR unless so many have the changes of this run. */
 sp_rc_t sp_store_durable(sp_store_t *store, const sp_cli_args_t *args);
 
 /* Calls "each" for every key of the prefix; it stops on SP_ERROR. */

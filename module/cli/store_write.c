@@ -20,7 +20,7 @@
 #define SP_STORE_SCHEMA    "1"
 #define SP_STORE_UUID      37       /* with its NUL */
 #define SP_STORE_ARGS_MAX  (16 + 5 * SP_STORE_FIELDS_MAX)
-#define SP_STORE_WAIT_MS   "5000"
+#define SP_STORE_WAIT_S    5
 
 
 typedef struct {
@@ -496,10 +496,12 @@ sp_store_answer(const redisReply *reply, const char *key)
 sp_rc_t
 sp_store_durable(sp_store_t *store, const sp_cli_args_t *args)
 {
-    uint64_t     wanted;
-    long long    have;
-    redisReply  *reply;
-    const char  *text, *argv[3];
+    char             ms[16];
+    uint64_t         wanted;
+    long long        have;
+    const char      *text, *argv[3];
+    redisReply      *reply;
+    struct timeval   tv;
 
     text = sp_cli_opt(args, "replicas");
 
@@ -511,9 +513,16 @@ sp_store_durable(sp_store_t *store, const sp_cli_args_t *args)
         return SP_ERROR;
     }
 
+    /* The answer to WAIT itself may come late. */
+
+    tv.tv_sec = 2 * SP_STORE_WAIT_S;
+    tv.tv_usec = 0;
+    (void) redisSetTimeout(store->redis, tv);
+    (void) snprintf(ms, sizeof(ms), "%d", 1000 * SP_STORE_WAIT_S);
+
     argv[0] = "WAIT";
     argv[1] = text;
-    argv[2] = SP_STORE_WAIT_MS;
+    argv[2] = ms;
     reply = sp_store_call(store, 3, argv, NULL);
 
     if (reply == NULL) {
