@@ -92,7 +92,9 @@ ngx_http_sallyport_record_error(ngx_http_sallyport_store_t *store,
         return;
     }
 
-    if (ngx_http_sallyport_store_loud(store)) {
+    if (ngx_http_sallyport_store_loud(store,
+                                      NGX_HTTP_SALLYPORT_SAY_ERROR))
+    {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "sallyport: store \"%V\" answered a look-up with \"%*s\"",
                       &store->name, reply->error_len, reply->error);
@@ -111,7 +113,9 @@ ngx_http_sallyport_record_invalid(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_count(store->zone,
                              NGX_HTTP_SALLYPORT_C_RECORD_INVALID);
 
-    if (ngx_http_sallyport_store_loud(store)) {
+    if (ngx_http_sallyport_store_loud(store,
+                                      NGX_HTTP_SALLYPORT_SAY_RECORD))
+    {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "sallyport: store \"%V\": the record of %s \"%*s\" is "
                       "invalid and refused: %s %s", &store->name,
@@ -142,7 +146,9 @@ ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
 
     if (rc == NGX_DECLINED) {
 
-        if (ngx_http_sallyport_store_loud(store)) {
+        if (ngx_http_sallyport_store_loud(store,
+                                          NGX_HTTP_SALLYPORT_SAY_RECORD))
+        {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "sallyport: store \"%V\": the record of %s \"%*s\" "
                           "has gone back to an older version and is not used",

@@ -101,6 +101,7 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
 {
     ngx_int_t                   rc;
     ngx_addr_t                 *addr;
+    ngx_uint_t                  quiet;
     ngx_peer_connection_t      *peer;
     ngx_http_sallyport_redis_t *redis;
     ngx_http_sallyport_store_t *store;
@@ -126,8 +127,10 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
 
     /* nginx logs why a connect failed; not each second for hours, though */
 
-    redis->log.log_level = ngx_http_sallyport_store_quiet(store)
-                           ? NGX_LOG_ALERT : ngx_cycle->log->log_level;
+    quiet = ngx_http_sallyport_store_quiet(store,
+                                           NGX_HTTP_SALLYPORT_SAY_STORE);
+
+    redis->log.log_level = quiet ? NGX_LOG_ALERT : ngx_cycle->log->log_level;
 
     addr = &store->addrs[store->failures % store->naddrs];
     peer = &redis->peer;
@@ -152,7 +155,8 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
             peer->connection = NULL;
         }
 
-        (void) ngx_http_sallyport_store_loud(store);
+        (void) ngx_http_sallyport_store_loud(store,
+                                             NGX_HTTP_SALLYPORT_SAY_STORE);
 
         ngx_http_sallyport_redis_fail(store, NULL);
         return;
@@ -222,7 +226,9 @@ ngx_http_sallyport_redis_connected(ngx_http_sallyport_store_t *store)
 
     if (err != 0) {
 
-        if (ngx_http_sallyport_store_loud(store)) {
+        if (ngx_http_sallyport_store_loud(store,
+                                          NGX_HTTP_SALLYPORT_SAY_STORE))
+        {
             ngx_log_error(NGX_LOG_ERR, &store->redis.log, err,
                           "sallyport: connect() failed");
         }
@@ -407,7 +413,10 @@ ngx_http_sallyport_redis_fail(ngx_http_sallyport_store_t *store,
 
     reply = store->redis.reply;
 
-    if (why != NULL && ngx_http_sallyport_store_loud(store)) {
+    if (why != NULL
+        && ngx_http_sallyport_store_loud(store,
+                                         NGX_HTTP_SALLYPORT_SAY_STORE))
+    {
 
         if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,

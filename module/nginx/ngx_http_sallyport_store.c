@@ -425,22 +425,25 @@ ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store)
 
 
 ngx_uint_t
-ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_say_t say)
 {
-    return store->logged
-           && ngx_current_msec - store->logged_at < NGX_HTTP_SALLYPORT_QUIET;
+    return store->said[say].once
+           && ngx_current_msec - store->said[say].at
+              < NGX_HTTP_SALLYPORT_QUIET;
 }
 
 
 ngx_uint_t
-ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_say_t say)
 {
-    if (ngx_http_sallyport_store_quiet(store)) {
+    if (ngx_http_sallyport_store_quiet(store, say)) {
         return 0;
     }
 
-    store->logged = 1;
-    store->logged_at = ngx_current_msec;
+    store->said[say].once = 1;
+    store->said[say].at = ngx_current_msec;
 
     return 1;
 }

@@ -150,6 +150,22 @@ typedef struct {
 } ngx_http_sallyport_redis_t;
 
 
+/* One line a while of each kind, so that none hides the others. */
+
+typedef enum {
+    NGX_HTTP_SALLYPORT_SAY_STORE = 0,  /* it cannot be reached or believed */
+    NGX_HTTP_SALLYPORT_SAY_ERROR,      /* it answered a look-up with one */
+    NGX_HTTP_SALLYPORT_SAY_RECORD,     /* a record is invalid or too old */
+    NGX_HTTP_SALLYPORT_SAYS
+} ngx_http_sallyport_say_t;
+
+
+typedef struct {
+    ngx_msec_t                         at;
+    ngx_uint_t                         once;     /* unsigned  once:1; */
+} ngx_http_sallyport_said_t;
+
+
 struct ngx_http_sallyport_store_s {
     void                              *ident[4];  /* of timers: debug log */
 
@@ -185,8 +201,7 @@ struct ngx_http_sallyport_store_s {
     ngx_event_t                        connect;   /* posted, or a timer */
     ngx_uint_t                         failures;  /* since it last answered */
     ngx_uint_t                         opened;    /* connects so far */
-    ngx_uint_t                         logged;    /* logged_at is set */
-    ngx_msec_t                         logged_at;
+    ngx_http_sallyport_said_t          said[NGX_HTTP_SALLYPORT_SAYS];
     ngx_msec_t                         opened_at;
     ngx_msec_t                         answered_at;
     ngx_http_sallyport_redis_t         redis;
@@ -247,10 +262,12 @@ ngx_int_t ngx_http_sallyport_store_db(ngx_str_t *s);
 /* store.c */
 
 /* 1 if a line was logged lately, and the next one must wait. */
-ngx_uint_t ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store);
+ngx_uint_t ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_say_t say);
 
 /* 1 if a line may be logged now: the caller logs it. */
-ngx_uint_t ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store);
+ngx_uint_t ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_say_t say);
 
 
 /* lookup.c */

@@ -274,7 +274,7 @@ static void
 ngx_http_sallyport_redis_ready(ngx_http_sallyport_store_t *store)
 {
     if (store->failures != 0) {
-        store->logged = 0;
+        store->said[NGX_HTTP_SALLYPORT_SAY_STORE].once = 0;
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "sallyport: store \"%V\" answers again", &store->name);
     }
