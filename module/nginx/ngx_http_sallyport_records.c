@@ -15,6 +15,7 @@ static ngx_http_sallyport_found_t ngx_http_sallyport_look_up(
     ngx_str_t *id, void *record);
 static void ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
     ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
+static ngx_uint_t ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_suspend(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_leave(void *data);
 
@@ -61,6 +62,12 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
         return ngx_http_sallyport_suspend(ctx);
 
     case NGX_HTTP_SALLYPORT_FOUND:
+
+        if (ctx->key.status == SP_KEY_ACTIVE && ngx_http_sallyport_aged(ctx)) {
+            fact = SP_KEYFACT_FAILED;
+            break;
+        }
+
         ctx->state = NGX_HTTP_SALLYPORT_S_ACCOUNT;
         fact = SP_KEYFACT_FOUND;
         break;
@@ -105,6 +112,13 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
 
     case NGX_HTTP_SALLYPORT_FOUND:
         fact = SP_ACCTFACT_FOUND;
+
+        if (ctx->account.status < SP_STATUS_REJECTED
+            && ngx_http_sallyport_aged(ctx))
+        {
+            fact = SP_ACCTFACT_FAILED;
+        }
+
         break;
 
     case NGX_HTTP_SALLYPORT_MISSING:
@@ -198,6 +212,19 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
     r->write_event_handler = ngx_http_core_run_phases;
 
     ngx_post_event(r->connection->write, &ngx_posted_events);
+}
+
+
+/* The policy bounds the age of what may allow; what denies is obeyed. */
+
+static ngx_uint_t
+ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx)
+{
+    int64_t  max_age;
+
+    max_age = sp_policy_max_age(ctx->slcf->policy->image, SP_AGED_RECORD);
+
+    return max_age >= 0 && ctx->record_age_ms / 1000 > max_age;
 }
 
 

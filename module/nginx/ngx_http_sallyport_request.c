@@ -20,6 +20,7 @@ typedef struct {
 } ngx_http_sallyport_seen_t;
 
 
+static sp_geo_t *ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_seen_t *seen);
 static void ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
@@ -52,7 +53,7 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
     /* realip has put the client's address here, if it may be trusted */
 
     class = sp_addr_from_sockaddr(&ctx->addr, c->sockaddr, c->socklen);
-    geo = (ctx->slcf->geo != NULL) ? ctx->slcf->geo->country : NULL;
+    geo = ngx_http_sallyport_geo(ctx);
 
     sp_addr_unit(&ctx->addr, &ctx->unit);
     sp_facts_address(&ctx->facts, &ctx->addr, class, geo);
@@ -88,6 +89,31 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
         sp_facts_key(&ctx->facts, SP_KEYFACT_MALFORMED, NULL);
         break;
     }
+}
+
+
+/* NULL, so that the country is unknown, if the database is too old. */
+
+static sp_geo_t *
+ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx)
+{
+    int64_t    max_age;
+    sp_geo_t  *geo;
+
+    if (ctx->slcf->geo == NULL) {
+        return NULL;
+    }
+
+    geo = ctx->slcf->geo->country;
+    max_age = sp_policy_max_age(ctx->slcf->policy->image, SP_AGED_GEOIP);
+
+    if (max_age >= 0
+        && ngx_time() - (int64_t) sp_geo_info(geo)->build_epoch > max_age)
+    {
+        return NULL;
+    }
+
+    return geo;
 }
 
 
