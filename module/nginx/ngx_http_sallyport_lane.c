@@ -107,6 +107,11 @@ ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit)
         ngx_http_sallyport_lane_finish(audit);
         ngx_http_sallyport_lane_abandon(lane);
     }
+
+    ngx_free(lane->buf);
+    ngx_free(lane->path.data);
+
+    lane->buf = NULL;
 }
 
 

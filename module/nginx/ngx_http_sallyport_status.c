@@ -203,7 +203,10 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_sallyport_metrics_policies(p, &smcf->policies);
     p = ngx_http_sallyport_metrics_geos(p, &smcf->geos);
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
-    p = ngx_http_sallyport_metrics_audits(p, &smcf->audits);
+
+    if (smcf->enabled) {
+        p = ngx_http_sallyport_metrics_audits(p, &smcf->audits);
+    }
 
     body.len = p - body.data;
 
