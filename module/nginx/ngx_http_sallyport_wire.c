@@ -187,6 +187,13 @@ ngx_http_sallyport_redis_reply(ngx_http_sallyport_store_t *store,
 
     store->answered_at = ngx_current_msec;
 
+    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
+        && reply->error_len == sizeof("NOAUTH") - 1
+        && ngx_memcmp(reply->error, "NOAUTH", reply->error_len) == 0)
+    {
+        return "wants a password: add password_file=FILE";
+    }
+
     switch (wire->command) {
 
     case NGX_HTTP_SALLYPORT_CMD_AUTH:
