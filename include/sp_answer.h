@@ -28,6 +28,12 @@ typedef struct {
 } sp_answer_t;
 
 
+/*
+ * A text may hold anything: it is escaped, what is not UTF-8 becomes '?', and
+ * what does not fit is cut between characters. A 429 with "retry_s" says "try
+ * again in Ns". The code "insufficient_quota" is a type of its own.
+ */
+
 /* JSON into buf (at least SP_ANSWER_MAX); returns its length. */
 size_t sp_answer_body(const sp_answer_t *answer, unsigned char *buf);
 

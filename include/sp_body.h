@@ -45,7 +45,7 @@ typedef struct {
     unsigned           has_tokens:1;
     unsigned           multi:1;    /* n or best_of was there */
     unsigned           nameless:1; /* a fallback's model is still to come */
-    const char        *stored;     /* field that lets the server pick, or NULL */
+    const char        *stored;     /* lets the server pick a model, or NULL */
     uint64_t           max_tokens; /* largest bound named, before "factor" */
     uint64_t           factor;     /* n or best_of, at least 1 */
     uint16_t           nmodels;

@@ -371,7 +371,8 @@ test_type(void **state)
     size_t  i;
 
     static const char *const  good[] = {
-        "application/json", "Application/JSON", "application/json;charset=utf-8",
+        "application/json", "Application/JSON",
+        "application/json;charset=utf-8",
         "application/json; charset=UTF-8", "application/json ; charset=utf-8",
         "application/json; charset=\"utf-8\"", "application/vnd.api+json",
         "application/problem+json; charset=utf-8"
