@@ -94,8 +94,10 @@ size_t sp_audit_close(const sp_audit_ctx_t *ctx, uint64_t count,
 size_t sp_chain_link(sp_chain_t *chain, unsigned char *buf, size_t len);
 
 /*
- * period ":" base32(HMAC-SHA256(key, "ip" 0 address))[0..16]; returns length.
- * "period" is the UTC quarter of the time, "2026q4".
+ * period ":" base32(HMAC-SHA256(key, "ip" 0 period 0 address)[0..9]), in
+ * Crockford's digits; returns its length, 23. "period" is the UTC quarter of
+ * the time, "2026q4", so that nothing links the same address across quarters
+ * without the key.
  */
 size_t sp_pseudonym(const unsigned char key[32], const sp_addr_t *addr,
     int64_t now, unsigned char out[SP_PSEUDONYM_LEN]);

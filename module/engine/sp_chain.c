@@ -1,0 +1,187 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the hash chain of a lane and the pseudonyms of client
+ * addresses.
+ *
+ * The SHA256_*() calls work on a state of the caller's, where the EVP ones of
+ * OpenSSL 3 allocate: a record is linked on the way of every request.
+ */
+
+
+#define OPENSSL_SUPPRESS_DEPRECATED  1
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "sp_audit.h"
+
+
+static void sp_hmac(const unsigned char key[32], const unsigned char *data,
+    size_t len, unsigned char out[SHA256_DIGEST_LENGTH]);
+static unsigned sp_quarter(int64_t now, int64_t *year);
+
+
+void
+sp_chain_init(sp_chain_t *chain)
+{
+    memset(chain->prev, '0', SP_CHAIN_LEN);
+    chain->seq = 0;
+}
+
+
+size_t
+sp_chain_link(sp_chain_t *chain, unsigned char *buf, size_t len)
+{
+    SHA256_CTX           sha;
+    unsigned char       *p, digest[SHA256_DIGEST_LENGTH];
+
+    static const char    open[] = ",\"h\":\"";
+    static const char    close[] = "\"}\n";
+
+    /* the hashed body is the record without its last brace */
+
+    p = buf + len - 1;
+
+    SHA256_Init(&sha);
+    SHA256_Update(&sha, chain->prev, SP_CHAIN_LEN);
+    SHA256_Update(&sha, "\n", 1);
+    SHA256_Update(&sha, buf, len - 1);
+    SHA256_Final(digest, &sha);
+
+    sp_hex(digest, sizeof(digest), chain->prev);
+    chain->seq++;
+
+    memcpy(p, open, sizeof(open) - 1);
+    p += sizeof(open) - 1;
+    memcpy(p, chain->prev, SP_CHAIN_LEN);
+    p += SP_CHAIN_LEN;
+    memcpy(p, close, sizeof(close) - 1);
+    p += sizeof(close) - 1;
+
+    return (size_t) (p - buf);
+}
+
+
+size_t
+sp_pseudonym(const unsigned char key[32], const sp_addr_t *addr, int64_t now,
+    unsigned char out[SP_PSEUDONYM_LEN])
+{
+    int                i;
+    size_t             n;
+    int64_t            year;
+    unsigned           quarter, acc, bits;
+    unsigned char     *p, digest[SHA256_DIGEST_LENGTH], data[32];
+
+    /* Crockford's base 32: no letter that could be read as another */
+
+    static const char  digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+    quarter = sp_quarter(now, &year);
+
+    p = out;
+
+    for (i = 3; i >= 0; i--) {
+        p[i] = (unsigned char) ('0' + year % 10);
+        year /= 10;
+    }
+
+    p += 4;
+    *p++ = 'q';
+    *p++ = (unsigned char) ('0' + quarter);
+
+    memcpy(data, "ip", 3);
+    n = 3;
+    memcpy(data + n, out, 6);
+    n += 6;
+    data[n++] = 0;
+    memcpy(data + n, addr->bytes, 16);
+    n += 16;
+
+    sp_hmac(key, data, n, digest);
+
+    *p++ = ':';
+
+    for (acc = 0, bits = 0, i = 0; i < 10; i++) {
+        acc = acc << 8 | digest[i];
+
+        for (bits += 8; bits >= 5; bits -= 5) {
+            *p++ = (unsigned char) digits[acc >> (bits - 5) & 31];
+        }
+    }
+
+    return (size_t) (p - out);
+}
+
+
+static void
+sp_hmac(const unsigned char key[32], const unsigned char *data, size_t len,
+    unsigned char out[SHA256_DIGEST_LENGTH])
+{
+    unsigned       i;
+    SHA256_CTX     sha;
+    unsigned char  pad[64];
+
+    memset(pad, 0x36, sizeof(pad));
+
+    for (i = 0; i < 32; i++) {
+        pad[i] ^= key[i];
+    }
+
+    SHA256_Init(&sha);
+    SHA256_Update(&sha, pad, sizeof(pad));
+    SHA256_Update(&sha, data, len);
+    SHA256_Final(out, &sha);
+
+    for (i = 0; i < sizeof(pad); i++) {
+        pad[i] ^= 0x36 ^ 0x5c;
+    }
+
+    SHA256_Init(&sha);
+    SHA256_Update(&sha, pad, sizeof(pad));
+    SHA256_Update(&sha, out, SHA256_DIGEST_LENGTH);
+    SHA256_Final(out, &sha);
+
+    OPENSSL_cleanse(pad, sizeof(pad));
+    OPENSSL_cleanse(&sha, sizeof(sha));
+}
+
+
+/* 1..4, and the year, of a time from 1970 to 9999; others are clamped. */
+
+static unsigned
+sp_quarter(int64_t now, int64_t *year)
+{
+    int64_t          days, length;
+    unsigned         quarter;
+
+    /* days before each quarter of a common year */
+
+    static const int64_t  before[] = { 0, 90, 181, 273 };
+
+    days = now < 0 ? 0 : now / 86400;
+    *year = 1970;
+
+    for ( ;; ) {
+        length = 365 + ((*year % 4 == 0 && *year % 100 != 0)
+                        || *year % 400 == 0);
+
+        if (days < length || *year == 9999) {
+            break;
+        }
+
+        days -= length;
+        (*year)++;
+    }
+
+    /* after the leap day, a day of a leap year has the number before it */
+
+    if (length == 366 && days >= 60) {
+        days--;
+    }
+
+    for (quarter = 4; days < before[quarter - 1]; quarter--) { /* void */ }
+
+    return quarter;
+}
