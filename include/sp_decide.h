@@ -62,6 +62,8 @@ typedef struct {
 /* One throttle that applies, with what it debits. Times in nanoseconds. */
 typedef struct {
     int32_t   rule;
+    uint16_t  reason;    /* of the throttle that it would be */
+    uint16_t  status;
     uint8_t   per;       /* sp_per_t bits */
     uint64_t  interval;  /* ns between two requests: period / limit */
     uint64_t  tolerance; /* ns: interval * (burst - 1) */
@@ -93,7 +95,8 @@ typedef struct {
     uint32_t    wait_ms;     /* of throttle */
     int16_t     throttled;   /* index into apply[], or -1 */
     uint8_t     tier;        /* dearest model tier, 0 none */
-    uint16_t    model;       /* index of the model that was refused */
+    uint16_t    model;       /* index of the model that was refused, or of the
+                                dearest */
     sp_match_t  matches[SP_MATCHES_MAX];
     sp_apply_t  apply[SP_APPLY_MAX];
 } sp_verdict_t;
@@ -101,7 +104,8 @@ typedef struct {
 
 /*
  * Decides. "policy" NULL refuses everything (SP_R_NO_POLICY). The model.*
- * facts of "facts" are filled in turn for each model and left at the last.
+ * facts of "facts" are filled in turn for each model and left at the one that
+ * the verdict's "model" names: what "per: [model.id]" counts.
  * At SP_STAGE_HEAD the result is SP_VERDICT_PENDING or SP_VERDICT_DENY; at
  * SP_STAGE_WHOLE SP_VERDICT_ALLOW (with apply[] to be tested by the limiter)
  * or SP_VERDICT_DENY. Flags are in matches[] with their own rule kind.
@@ -111,6 +115,13 @@ void sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
 
 /* Turns an allow into a throttle: apply[which] has no room for wait_ms. */
 void sp_verdict_throttle(sp_verdict_t *verdict, int which, uint32_t wait_ms);
+
+/*
+ * The sentence for the caller: the rule's own message where one is reported
+ * with its own reason, else the reason's text. "policy" may be NULL.
+ */
+sp_str_t sp_verdict_text(const sp_policy_t *policy,
+    const sp_verdict_t *verdict);
 
 /* Turns any verdict into a refusal by the gate itself (audit, memory). */
 void sp_verdict_refuse(const sp_policy_t *policy, sp_verdict_t *verdict,

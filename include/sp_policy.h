@@ -40,6 +40,21 @@ typedef enum {
 } sp_rule_kind_t;
 
 
+typedef enum {
+    SP_EXCEPTION_LICENCE = 0,
+    SP_EXCEPTION_WAIVER,
+    SP_EXCEPTION_APPEAL
+} sp_exception_kind_t;
+
+
+/* Sources whose answers a policy may bound in age. */
+typedef enum {
+    SP_AGED_GEOIP = 0,
+    SP_AGED_RECORD,
+    SP_AGED_SOURCES
+} sp_aged_t;
+
+
 typedef struct {
     int64_t  now;           /* unix seconds: review dates, dated rules */
     int      has_regions;   /* the GeoIP database knows subdivisions */
@@ -61,6 +76,13 @@ sp_policy_t *sp_policy_load_text(const char *name, sp_str_t text,
 
 size_t sp_policy_size(const sp_policy_t *policy);
 
+/*
+ * 1 if "size" bytes at "image" (aligned to 16) are a policy of this layout in
+ * which every offset, index and number is inside its bounds. For an image
+ * that comes from elsewhere; what sp_policy_load() made needs no test.
+ */
+int sp_policy_valid(const void *image, size_t size);
+
 sp_str_t sp_policy_name(const sp_policy_t *policy);
 sp_str_t sp_policy_revision(const sp_policy_t *policy);
 
@@ -71,6 +93,20 @@ const unsigned char *sp_policy_hash(const sp_policy_t *policy);
 int sp_policy_rules(const sp_policy_t *policy);
 sp_str_t sp_policy_rule_id(const sp_policy_t *policy, int rule);
 sp_rule_kind_t sp_policy_rule_kind(const sp_policy_t *policy, int rule);
+
+/* The rule's own sentence for the caller, or empty. */
+sp_str_t sp_policy_rule_message(const sp_policy_t *policy, int rule);
+
+/* Where it stands: the file's name as it was opened, and the line. */
+sp_str_t sp_policy_rule_file(const sp_policy_t *policy, int rule,
+    unsigned *line);
+
+/* Of an exception. */
+sp_exception_kind_t sp_policy_exception_kind(const sp_policy_t *policy,
+    int rule);
+sp_str_t sp_policy_exception_account(const sp_policy_t *policy, int rule);
+sp_str_t sp_policy_exception_authority(const sp_policy_t *policy, int rule);
+sp_str_t sp_policy_exception_ticket(const sp_policy_t *policy, int rule);
 
 /* Reasons: the built-in table with the policy's changes and additions. */
 const sp_reason_t *sp_policy_reason(const sp_policy_t *policy, int reason);
@@ -83,6 +119,21 @@ int sp_policy_model_tier(const sp_policy_t *policy, sp_str_t model);
 
 /* Text after "blocked-by:" in the policy, the URI of RFC 7725; or empty. */
 sp_str_t sp_policy_blocked_by(const sp_policy_t *policy);
+
+sp_str_t sp_policy_owner(const sp_policy_t *policy);
+
+/*
+ * "sources: {geoip: {max_age}, record: {max_age}}": seconds after which
+ * whoever fills the facts calls that source's answers unknown; -1 not set.
+ */
+int64_t sp_policy_max_age(const sp_policy_t *policy, sp_aged_t source);
+
+/*
+ * "stale: {by: model.tier, ...}": seconds for which a record may be used after
+ * its source stopped answering; 0: not at all; -1: the policy does not say.
+ * "tier" 0 is that of requests without a model: the strictest row.
+ */
+int64_t sp_policy_stale(const sp_policy_t *policy, int tier);
 
 
 #endif /* SP_POLICY_H */

@@ -1,0 +1,725 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the decision. Order of files and of rules means nothing:
+ * every deny rule is asked, any that stands refuses, every model needs an
+ * allow, and what could not be learnt counts against the request.
+ */
+
+
+#include "sp_builtin.h"
+#include "sp_expr.h"
+
+
+#define SP_CANDIDATES_MAX  64   /* throttles of one model, before "replaces" */
+
+
+/* How a match is reported: proved, a dead source, or doubt; lowest first. */
+
+#define SP_REPORT_TRUE     0
+#define SP_REPORT_FAILED   1
+#define SP_REPORT_UNSURE   2
+#define SP_REPORT_NONE     3
+
+
+typedef struct {
+    const sp_policy_t  *policy;
+    sp_facts_t         *facts;
+    sp_verdict_t       *verdict;
+    sp_stage_t          stage;
+    int                 pending;   /* the body may decide otherwise */
+    unsigned            report;    /* SP_REPORT_* of the best match */
+    unsigned            rank;      /* its reason's */
+    int                 at;        /* in matches[], or -1: did not fit */
+    sp_match_t          best;
+    unsigned            model;     /* index */
+    unsigned            models;    /* how many times the rules are asked */
+    int                 lifted;
+} sp_decision_state_t;
+
+
+typedef struct {
+    uint32_t  rule;
+    uint8_t   sure;
+} sp_candidate_t;
+
+
+static void sp_decide_model(sp_decision_state_t *d, unsigned model);
+static unsigned sp_decide_force(const sp_rule_t *rule,
+    const sp_facts_t *facts);
+static unsigned sp_decide_value(const sp_decision_state_t *d,
+    const sp_rule_t *rule);
+static void sp_decide_builtins(sp_decision_state_t *d);
+static void sp_decide_denies(sp_decision_state_t *d);
+static void sp_decide_deny(sp_decision_state_t *d, uint32_t i,
+    const sp_rule_t *rule, unsigned value);
+static int sp_decide_lift(const sp_decision_state_t *d,
+    const sp_rule_t *rule, int *maybe);
+static void sp_decide_allows(sp_decision_state_t *d);
+static void sp_decide_record(sp_decision_state_t *d, const sp_match_t *match,
+    unsigned rank, int stands);
+static void sp_decide_refuse(sp_decision_state_t *d);
+static void sp_decide_flags(sp_decision_state_t *d);
+static int sp_decide_throttles(sp_decision_state_t *d);
+static int sp_decide_apply(sp_decision_state_t *d, uint32_t i);
+static const sp_rate_t *sp_decide_rate(const sp_decision_state_t *d,
+    const sp_rule_t *rule);
+
+
+void
+sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
+    sp_verdict_t *verdict)
+{
+    unsigned             i, dearest;
+    sp_decision_state_t  d;
+
+    memset(verdict, 0, offsetof(sp_verdict_t, matches));
+
+    verdict->primary = -1;
+    verdict->allow_rule = -1;
+    verdict->throttled = -1;
+
+    if (policy == NULL) {
+        sp_verdict_refuse(NULL, verdict, SP_R_NO_POLICY);
+        return;
+    }
+
+    d.policy = policy;
+    d.facts = facts;
+    d.verdict = verdict;
+    d.stage = stage;
+    d.pending = 0;
+    d.report = SP_REPORT_NONE;
+    d.rank = 0;
+    d.at = -1;
+    d.lifted = 0;
+    d.models = facts->nmodels ? facts->nmodels : 1;
+
+    if (d.models > SP_MODELS_MAX) {
+        sp_verdict_refuse(policy, verdict, SP_R_BODY_AMBIGUOUS);
+        return;
+    }
+
+    dearest = 0;
+
+    for (i = 0; i < d.models; i++) {
+        sp_decide_model(&d, i);
+
+        if (facts->v[SP_F_MODEL_TIER].state == SP_FACT_KNOWN
+            && facts->v[SP_F_MODEL_TIER].u.i > verdict->tier)
+        {
+            verdict->tier = (uint8_t) facts->v[SP_F_MODEL_TIER].u.i;
+            dearest = i;
+        }
+
+        sp_decide_builtins(&d);
+        sp_decide_denies(&d);
+    }
+
+    if (d.report == SP_REPORT_NONE) {
+
+        for (i = 0; i < d.models && d.report == SP_REPORT_NONE; i++) {
+            sp_decide_model(&d, i);
+            sp_decide_allows(&d);
+        }
+    }
+
+    if (d.report != SP_REPORT_NONE) {
+        sp_decide_refuse(&d);
+        sp_decide_model(&d, verdict->model);
+        return;
+    }
+
+    if (stage == SP_STAGE_HEAD) {
+        verdict->decision = SP_VERDICT_PENDING;
+        return;
+    }
+
+    for (i = 0; i < d.models; i++) {
+        sp_decide_model(&d, i);
+        sp_decide_flags(&d);
+
+        if (sp_decide_throttles(&d) != 0) {
+            sp_verdict_refuse(policy, verdict, SP_R_GATE_ERROR);
+            return;
+        }
+    }
+
+    verdict->decision = SP_VERDICT_ALLOW;
+    verdict->excepted = (uint8_t) d.lifted;
+    verdict->model = (uint16_t) dearest;
+
+    sp_decide_model(&d, dearest);
+}
+
+
+/* Sets model.* to the model of this index. */
+
+static void
+sp_decide_model(sp_decision_state_t *d, unsigned model)
+{
+    int          tier;
+    sp_value_t  *id, *value;
+
+    d->model = model;
+    id = &d->facts->v[SP_F_MODEL_ID];
+    value = &d->facts->v[SP_F_MODEL_TIER];
+
+    if (d->facts->nmodels != 0) {
+        id->state = SP_FACT_KNOWN;
+        id->u.s = d->facts->models[model];
+    }
+
+    value->state = id->state;
+
+    if (id->state != SP_FACT_KNOWN) {
+        return;
+    }
+
+    tier = sp_policy_model_tier(d->policy, id->u.s);
+
+    if (tier == 0) {
+        value->state = SP_FACT_ABSENT;
+        return;
+    }
+
+    value->u.i = tier;
+}
+
+
+/* Whether the rule's dates hold now. */
+
+static unsigned
+sp_decide_force(const sp_rule_t *rule, const sp_facts_t *facts)
+{
+    int64_t  now;
+
+    if (facts->v[SP_F_NOW].state != SP_FACT_KNOWN) {
+        return SP_UNSURE;
+    }
+
+    now = facts->v[SP_F_NOW].u.i;
+
+    return (now >= rule->from && now < rule->until) ? SP_TRUE : SP_FALSE;
+}
+
+
+/* Dates and condition together, as one "and". */
+
+static inline unsigned
+sp_decide_value(const sp_decision_state_t *d, const sp_rule_t *rule)
+{
+    unsigned  value, force;
+
+    force = SP_TRUE;
+
+    if (rule->dated) {
+        force = sp_decide_force(rule, d->facts);
+
+        if (force == SP_FALSE) {
+            return SP_FALSE;
+        }
+    }
+
+    if (rule->cond == SP_NO_COND) {
+        return force;
+    }
+
+    value = sp_expr_eval(d->policy, rule->cond, d->facts);
+
+    return (force == SP_TRUE || (value & 3) != SP_TRUE) ? value : force;
+}
+
+
+static void
+sp_decide_builtins(sp_decision_state_t *d)
+{
+    unsigned    i, n;
+    sp_match_t  matches[SP_BUILTINS];
+
+    n = 0;
+
+    if (d->model == 0) {
+        n = sp_builtin_check(d->facts, d->stage, matches);
+    }
+
+    n += (unsigned) sp_builtin_tier(d->facts, &matches[n]);
+
+    for (i = 0; i < n; i++) {
+        matches[i].model = (uint8_t) d->model;
+        sp_decide_record(d, &matches[i],
+                         sp_policy_reason(d->policy, matches[i].reason)->rank,
+                         1);
+    }
+}
+
+
+static void
+sp_decide_denies(sp_decision_state_t *d)
+{
+    unsigned          value;
+    uint32_t          i, last;
+    const sp_rule_t  *rule;
+
+    i = d->policy->first[SP_RULE_DENY];
+    last = d->policy->first[SP_RULE_DENY + 1];
+    rule = sp_image_rule(d->policy, i);
+
+    for ( /* void */ ; i < last; i++, rule++) {
+
+        if (d->model != 0 && !(rule->flags & SP_RULE_MODEL)) {
+            continue;
+        }
+
+        value = sp_decide_value(d, rule);
+
+        if ((value & 3) != SP_FALSE) {
+            sp_decide_deny(d, i, rule, value);
+        }
+    }
+}
+
+
+static void
+sp_decide_deny(sp_decision_state_t *d, uint32_t i, const sp_rule_t *rule,
+    unsigned value)
+{
+    int         maybe;
+    sp_match_t  match;
+
+    if ((value & 3) == SP_UNSURE) {
+
+        if ((value & SP_WHY_PENDING) && d->stage == SP_STAGE_HEAD) {
+            d->pending = 1;
+            return;
+        }
+
+        if (rule->skip) {
+            return;
+        }
+    }
+
+    maybe = 0;
+
+    match.rule = (int32_t) i;
+    match.lifted_by = rule->nlist ? sp_decide_lift(d, rule, &maybe) : -1;
+    match.reason = rule->reason;
+    match.truth = (uint8_t) (value & 3);
+    match.failed = (value & 3) == SP_UNSURE && (value & SP_WHY_FAILED);
+    match.shadow = rule->shadow;
+    match.model = (uint8_t) d->model;
+
+    if (maybe && !rule->shadow) {
+        d->pending = 1;
+        return;
+    }
+
+    if (match.lifted_by >= 0 && !rule->shadow) {
+        d->lifted = 1;
+    }
+
+    sp_decide_record(d, &match, rule->rank,
+                     match.lifted_by < 0 && !rule->shadow);
+}
+
+
+/* The exception that lifts a rule, or -1; *maybe: the body will tell. */
+
+static int
+sp_decide_lift(const sp_decision_state_t *d, const sp_rule_t *rule,
+    int *maybe)
+{
+    int                rc;
+    size_t             len;
+    unsigned           value;
+    uint32_t           low, high, mid;
+    sp_str_t           id, account;
+    const uint32_t    *list;
+    const sp_rule_t   *exception;
+    const sp_value_t  *v;
+
+    v = &d->facts->v[SP_F_ACCOUNT_ID];
+
+    if (v->state != SP_FACT_KNOWN) {
+        return -1;
+    }
+
+    id = v->u.s;
+    list = sp_image_at(d->policy, rule->list, uint32_t);
+
+    /* the first exception of this account */
+
+    for (low = 0, high = rule->nlist; low < high; /* void */ ) {
+        mid = low + (high - low) / 2;
+
+        account = sp_image_str(d->policy,
+                               sp_image_rule(d->policy, list[mid])->account);
+        len = account.len < id.len ? account.len : id.len;
+        rc = len ? memcmp(account.data, id.data, len) : 0;
+
+        if (rc < 0 || (rc == 0 && account.len < id.len)) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    for ( /* void */ ; low < rule->nlist; low++) {
+        exception = sp_image_rule(d->policy, list[low]);
+
+        if (!sp_str_eq(sp_image_str(d->policy, exception->account), id)) {
+            break;
+        }
+
+        value = sp_decide_value(d, exception);
+
+        if ((value & 3) == SP_TRUE) {
+            *maybe = 0;
+            return (int) list[low];
+        }
+
+        if ((value & 3) == SP_UNSURE && (value & SP_WHY_PENDING)
+            && d->stage == SP_STAGE_HEAD)
+        {
+            *maybe = 1;
+        }
+    }
+
+    return -1;
+}
+
+
+/* Keeps a match, and remembers it if it is the one to report. */
+
+static void
+sp_decide_record(sp_decision_state_t *d, const sp_match_t *match,
+    unsigned rank, int stands)
+{
+    int            at;
+    unsigned       report;
+    sp_verdict_t  *v;
+
+    v = d->verdict;
+    at = -1;
+
+    if (v->nmatches < SP_MATCHES_MAX) {
+        at = v->nmatches++;
+        v->matches[at] = *match;
+
+    } else if (v->more != UINT16_MAX) {
+        v->more++;
+    }
+
+    if (!stands) {
+        return;
+    }
+
+    report = match->truth == SP_TRUE ? SP_REPORT_TRUE
+             : match->failed ? SP_REPORT_FAILED : SP_REPORT_UNSURE;
+
+    if (report > d->report
+        || (report == d->report
+            && (rank > d->rank
+                || (rank == d->rank && match->rule >= d->best.rule))))
+    {
+        return;
+    }
+
+    d->report = report;
+    d->rank = rank;
+    d->best = *match;
+    d->at = at;
+}
+
+
+/* The allow rules for one model; none refuses. */
+
+static void
+sp_decide_allows(sp_decision_state_t *d)
+{
+    int               failed, unsure;
+    unsigned          value;
+    uint32_t          i, last;
+    sp_match_t        match;
+    const sp_rule_t  *rule;
+
+    i = d->policy->first[SP_RULE_ALLOW];
+    last = d->policy->first[SP_RULE_ALLOW + 1];
+    rule = sp_image_rule(d->policy, i);
+    failed = unsure = 0;
+
+    for ( /* void */ ; i < last; i++, rule++) {
+
+        if (rule->shadow) {
+            continue;
+        }
+
+        value = sp_decide_value(d, rule);
+
+        if ((value & 3) == SP_TRUE) {
+
+            if (d->verdict->allow_rule < 0) {
+                d->verdict->allow_rule = (int32_t) i;
+            }
+
+            return;
+        }
+
+        if ((value & 3) == SP_FALSE) {
+            continue;
+        }
+
+        if ((value & SP_WHY_PENDING) && d->stage == SP_STAGE_HEAD) {
+            d->pending = 1;
+            return;
+        }
+
+        unsure = 1;
+        failed |= (value & SP_WHY_FAILED);
+    }
+
+    /* a deny rule that waits for the body may give a better reason than this */
+
+    d->verdict->allow_rule = -1;
+
+    sp_builtin_match(&match, SP_B_DEFAULT, failed
+                     ? SP_R_VERIFICATION_UNAVAILABLE : SP_R_NOT_ALLOWED,
+                     unsure ? SP_UNSURE : SP_TRUE, failed != 0);
+    match.model = (uint8_t) d->model;
+
+    sp_decide_record(d, &match,
+                     sp_policy_reason(d->policy, match.reason)->rank, 1);
+}
+
+
+static void
+sp_decide_refuse(sp_decision_state_t *d)
+{
+    sp_verdict_t  *v;
+
+    v = d->verdict;
+
+    /* what is reported is always among what is recorded */
+
+    if (d->at < 0) {
+        d->at = SP_MATCHES_MAX - 1;
+        v->matches[d->at] = d->best;
+    }
+
+    v->decision = SP_VERDICT_DENY;
+    v->primary = (int16_t) d->at;
+    v->model = d->best.model;
+    v->reason = d->report == SP_REPORT_FAILED
+                ? SP_R_VERIFICATION_UNAVAILABLE : d->best.reason;
+    v->status = sp_policy_reason(d->policy, v->reason)->status;
+}
+
+
+static void
+sp_decide_flags(sp_decision_state_t *d)
+{
+    unsigned          value;
+    uint32_t          i, last;
+    sp_match_t        match;
+    const sp_rule_t  *rule;
+
+    i = d->policy->first[SP_RULE_FLAG];
+    last = d->policy->first[SP_RULE_FLAG + 1];
+    rule = sp_image_rule(d->policy, i);
+
+    for ( /* void */ ; i < last; i++, rule++) {
+
+        if (d->model != 0 && !(rule->flags & SP_RULE_MODEL)) {
+            continue;
+        }
+
+        value = sp_decide_value(d, rule);
+
+        if ((value & 3) == SP_FALSE
+            || ((value & 3) == SP_UNSURE && rule->skip))
+        {
+            continue;
+        }
+
+        match.rule = (int32_t) i;
+        match.lifted_by = -1;
+        match.reason = rule->reason;
+        match.truth = (uint8_t) (value & 3);
+        match.failed = (value & 3) == SP_UNSURE && (value & SP_WHY_FAILED);
+        match.shadow = rule->shadow;
+        match.model = (uint8_t) d->model;
+
+        sp_decide_record(d, &match, rule->rank, 0);
+    }
+}
+
+
+/* Throttles that apply to this model, less those that others replace. */
+
+static int
+sp_decide_throttles(sp_decision_state_t *d)
+{
+    unsigned          value, n, k, j;
+    uint32_t          i, last, r;
+    sp_match_t        match;
+    const uint32_t   *list;
+    sp_candidate_t    found[SP_CANDIDATES_MAX];
+    const sp_rule_t  *rule;
+
+    i = d->policy->first[SP_RULE_THROTTLE];
+    last = d->policy->first[SP_RULE_THROTTLE + 1];
+    rule = sp_image_rule(d->policy, i);
+    n = 0;
+
+    for ( /* void */ ; i < last; i++, rule++) {
+        value = sp_decide_value(d, rule);
+
+        if ((value & 3) == SP_FALSE
+            || ((value & 3) == SP_UNSURE && rule->skip))
+        {
+            continue;
+        }
+
+        if (rule->shadow) {
+            match.rule = (int32_t) i;
+            match.lifted_by = -1;
+            match.reason = rule->reason;
+            match.truth = (uint8_t) (value & 3);
+            match.failed = 0;
+            match.shadow = 1;
+            match.model = (uint8_t) d->model;
+
+            if (d->model == 0 || (rule->flags & SP_RULE_MODEL)) {
+                sp_decide_record(d, &match, rule->rank, 0);
+            }
+
+            continue;
+        }
+
+        if (n == SP_CANDIDATES_MAX) {
+            return -1;
+        }
+
+        found[n].rule = i;
+        found[n].sure = ((value & 3) == SP_TRUE);
+        n++;
+    }
+
+    for (k = 0; k < n; k++) {
+        r = found[k].rule;
+
+        for (j = 0; j < n; j++) {
+            rule = sp_image_rule(d->policy, found[j].rule);
+
+            if (!found[j].sure || rule->nlist == 0) {
+                continue;
+            }
+
+            list = sp_image_at(d->policy, rule->list, uint32_t);
+
+            for (i = 0; i < rule->nlist && list[i] != r; i++) { /* void */ }
+
+            if (i != rule->nlist) {
+                break;
+            }
+        }
+
+        if (j == n && sp_decide_apply(d, r) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Adds a throttle, or makes one that is there dearer. */
+
+static int
+sp_decide_apply(sp_decision_state_t *d, uint32_t i)
+{
+    unsigned          k;
+    sp_apply_t       *apply;
+    sp_verdict_t     *v;
+    const sp_rule_t  *rule;
+    const sp_rate_t  *rate;
+
+    v = d->verdict;
+    rule = sp_image_rule(d->policy, i);
+    rate = sp_decide_rate(d, rule);
+
+    for (k = 0; k < v->napply; k++) {
+        if (v->apply[k].rule == (int32_t) i) {
+            break;
+        }
+    }
+
+    if (k == SP_APPLY_MAX) {
+        return -1;
+    }
+
+    apply = &v->apply[k];
+
+    if (k == v->napply) {
+        v->napply++;
+
+    } else if (rate->interval < apply->interval
+               || (rate->interval == apply->interval
+                   && rate->tolerance >= apply->tolerance))
+    {
+        return 0;
+    }
+
+    apply->rule = (int32_t) i;
+    apply->reason = rule->reason;
+    apply->status = sp_policy_reason(d->policy, rule->reason)->status;
+    apply->per = rule->per;
+    apply->interval = rate->interval;
+    apply->tolerance = rate->tolerance;
+    apply->limit = rate->limit;
+    apply->period = rate->period;
+    apply->burst = rate->burst;
+
+    return 0;
+}
+
+
+/* The row for a field's value; without a value, the smallest. */
+
+static const sp_rate_t *
+sp_decide_rate(const sp_decision_state_t *d, const sp_rule_t *rule)
+{
+    uint32_t           i;
+    const sp_rate_t   *rows, *least;
+    const sp_value_t  *v;
+
+    rows = sp_image_at(d->policy, d->policy->rates, sp_rate_t) + rule->rates;
+
+    if (rule->by == SP_NO_FIELD) {
+        return rows;
+    }
+
+    v = &d->facts->v[rule->by];
+
+    if (v->state == SP_FACT_KNOWN && v->u.i >= rule->by_min
+        && v->u.i - rule->by_min < (int64_t) rule->nrates)
+    {
+        return &rows[v->u.i - rule->by_min];
+    }
+
+    least = rows;
+
+    for (i = 1; i < rule->nrates; i++) {
+
+        if (rows[i].interval > least->interval
+            || (rows[i].interval == least->interval
+                && rows[i].tolerance < least->tolerance))
+        {
+            least = &rows[i];
+        }
+    }
+
+    return least;
+}

@@ -1,0 +1,819 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the types of conditions. Everything that could go wrong
+ * when a condition is evaluated goes wrong here instead: a misspelt word, a
+ * number without its unit, a list of another kind.
+ */
+
+
+#include "sp_expr.h"
+
+
+static sp_rc_t sp_check_literal(sp_expr_t *x, sp_ast_t *test,
+    const sp_tok_t *op);
+static sp_rc_t sp_check_number(sp_expr_t *x, sp_ast_t *test);
+static sp_rc_t sp_check_enum(sp_expr_t *x, const sp_field_t *field,
+    int64_t *value);
+static sp_rc_t sp_check_item(sp_expr_t *x, sp_ast_t *test, int64_t *value);
+static sp_rc_t sp_check_fields(sp_expr_t *x, sp_ast_t *test, int other);
+static sp_rc_t sp_check_within(sp_expr_t *x, sp_ast_t *test, int other);
+static sp_rc_t sp_check_list(sp_expr_t *x, sp_ast_t *test);
+static sp_rc_t sp_check_items(sp_expr_t *x, sp_ast_t *test);
+static sp_lset_t *sp_check_named(sp_expr_t *x);
+static int sp_check_set_op(sp_type_t type);
+static int sp_check_fits(int field, sp_list_type_t type);
+static sp_list_type_t sp_check_list_type(int field);
+static sp_rc_t sp_check_regions(sp_expr_t *x, const sp_ast_t *test);
+static int sp_check_namespace(sp_str_t word);
+
+
+/* A word that should have been a field. */
+
+sp_rc_t
+sp_check_unknown_field(sp_expr_t *x)
+{
+    int          i;
+    const char  *near, *names[SP_FIELDS];
+
+    if (x->tok.kind == SP_TOK_WORD
+        && (sp_str_caseeq(x->tok.text, SP_STR("and"))
+            || sp_str_caseeq(x->tok.text, SP_STR("or"))
+            || sp_str_caseeq(x->tok.text, SP_STR("not"))))
+    {
+        sp_expr_tok_error(x, 210, sp_diag_text("'and', 'or' and 'not' are "
+                                               "written small, between tests"),
+                          "a test should stand here, not '%.*s'",
+                          (int) x->tok.len, x->text.data + x->tok.off);
+        return SP_ERROR;
+    }
+
+    for (i = 0; i < SP_FIELDS; i++) {
+        names[i] = sp_field(i)->name;
+    }
+
+    near = sp_did_you_mean(x->tok.text, names, SP_FIELDS);
+
+    sp_expr_tok_error(x, 201, near ? sp_diag_text("did you mean '%s'?", near)
+                      : sp_diag_text("'sallyport fields' prints them all"),
+                      "unknown field '%.*s'", (int) x->tok.text.len,
+                      x->tok.text.data);
+
+    return SP_ERROR;
+}
+
+
+/* What cannot be known here must not be asked for. */
+
+sp_rc_t
+sp_check_field(sp_expr_t *x, const sp_ast_t *test)
+{
+    if (test->field != SP_F_IP_REGION || x->load->opts->has_regions) {
+        return SP_OK;
+    }
+
+    sp_expr_tok_error(x, 211,
+                      sp_diag_text("use a city database, or rules over "
+                                   "ip.country"),
+                      "the GeoIP database has no subdivisions: ip.region "
+                      "would never be known");
+
+    return SP_ERROR;
+}
+
+
+static sp_rc_t
+sp_check_regions(sp_expr_t *x, const sp_ast_t *test)
+{
+    size_t  i;
+
+    if (test->field != SP_F_IP_COUNTRY || x->load->opts->has_regions) {
+        return SP_OK;
+    }
+
+    for (i = 0; i < sp_nelts(test->set->parts.bits); i++) {
+
+        if (test->set->parts.bits[i] != 0) {
+            sp_expr_tok_error(x, 211,
+                              sp_diag_text("use a city database, or a list "
+                                           "of countries"),
+                              "the list holds subdivisions, which the GeoIP "
+                              "database does not know");
+            return SP_ERROR;
+        }
+    }
+
+    return SP_OK;
+}
+
+
+static int
+sp_check_namespace(sp_str_t word)
+{
+    size_t  i;
+
+    static const sp_str_t  spaces[] = {
+        sp_str("ip."), sp_str("key."), sp_str("account."), sp_str("model."),
+        sp_str("request."), sp_str("customer.")
+    };
+
+    for (i = 0; i < sp_nelts(spaces); i++) {
+
+        if (word.len > spaces[i].len
+            && memcmp(word.data, spaces[i].data, spaces[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* field OP literal, field OP field; "x" stands on the right side. */
+
+sp_rc_t
+sp_check_compare(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
+{
+    int         other;
+    sp_type_t   type;
+
+    type = sp_field(test->field)->type;
+    test->cmp = op->cmp;
+
+    if (type == SP_T_PLACES || type == SP_T_STRINGS) {
+        sp_expr_error(x, 202, op->off, op->len,
+                      sp_diag_text("use 'in': it asks whether one of them is "
+                                   "in the list"),
+                      "%s holds several values", sp_field(test->field)->name);
+        return SP_ERROR;
+    }
+
+    if (op->cmp != SP_EQ && op->cmp != SP_NE && type != SP_T_INT
+        && type != SP_T_DURATION && type != SP_T_TIME)
+    {
+        sp_expr_error(x, 202, op->off, op->len,
+                      sp_diag_text("use '==', '!=' or 'in'"),
+                      "%s is %s %s; it has no order",
+                      sp_field(test->field)->name,
+                      sp_type_name(type)[0] == 'a'
+                      || sp_type_name(type)[0] == 'e'
+                      || sp_type_name(type)[0] == 'i' ? "an" : "a",
+                      sp_type_name(type));
+        return SP_ERROR;
+    }
+
+    if (x->tok.kind == SP_TOK_WORD) {
+        other = sp_field_find(x->tok.text);
+
+        if (other >= 0) {
+            return sp_check_fields(x, test, other);
+        }
+    }
+
+    if (x->tok.kind == SP_TOK_LIST || x->tok.kind == SP_TOK_FROM) {
+        sp_expr_tok_error(x, 202, sp_diag_text("write '%s%s ...'",
+                                               op->cmp == SP_NE ? "not " : "",
+                                               "in"),
+                          "a list is asked with 'in'");
+        return SP_ERROR;
+    }
+
+    return sp_check_literal(x, test, op);
+}
+
+
+static sp_rc_t
+sp_check_fields(sp_expr_t *x, sp_ast_t *test, int other)
+{
+    sp_type_t  a, b;
+    sp_ast_t   right;
+
+    a = sp_field(test->field)->type;
+    b = sp_field(other)->type;
+
+    right.field = other;
+
+    if (sp_check_field(x, &right) != SP_OK) {
+        return SP_ERROR;
+    }
+
+    if ((a != b || b == SP_T_IP || b == SP_T_PLACES || b == SP_T_STRINGS
+         || (a == SP_T_ENUM
+             && sp_field(test->field)->values != sp_field(other)->values))
+        && !((a == SP_T_COUNTRY && b == SP_T_PLACE)
+             || (a == SP_T_PLACE && b == SP_T_COUNTRY)))
+    {
+        sp_expr_tok_error(x, 202, NULL, "%s (%s) and %s (%s) cannot be "
+                          "compared", sp_field(test->field)->name,
+                          sp_type_name(a), sp_field(other)->name,
+                          sp_type_name(b));
+        return SP_ERROR;
+    }
+
+    if (test->cmp != SP_EQ && test->cmp != SP_NE) {
+        sp_expr_tok_error(x, 202, NULL, "two fields are compared with '==' "
+                          "or '!=' only");
+        return SP_ERROR;
+    }
+
+    test->op = SP_OP_SAME;
+    test->neg = (test->cmp == SP_NE);
+    test->other = other;
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}
+
+
+static int
+sp_check_set_op(sp_type_t type)
+{
+    switch (type) {
+
+    case SP_T_COUNTRY:
+    case SP_T_REGION:
+    case SP_T_PLACE:
+        return SP_OP_PLACE;
+
+    case SP_T_PLACES:
+        return SP_OP_PLACES;
+
+    case SP_T_ASN:
+        return SP_OP_ASN;
+
+    case SP_T_IP:
+        return SP_OP_NET;
+
+    case SP_T_STRING:
+        return SP_OP_NAME;
+
+    case SP_T_STRINGS:
+        return SP_OP_NAMES;
+
+    default:
+        return -1;
+    }
+}
+
+
+static sp_list_type_t
+sp_check_list_type(int field)
+{
+    switch (sp_field(field)->type) {
+
+    case SP_T_COUNTRY:
+        return SP_LIST_COUNTRY;
+
+    case SP_T_REGION:
+        return SP_LIST_REGION;
+
+    case SP_T_PLACE:
+    case SP_T_PLACES:
+        return SP_LIST_PLACE;
+
+    case SP_T_ASN:
+        return SP_LIST_ASN;
+
+    case SP_T_IP:
+        return SP_LIST_CIDR;
+
+    default:
+        return (field == SP_F_MODEL_ID) ? SP_LIST_MODEL : SP_LIST_NAME;
+    }
+}
+
+
+static int
+sp_check_fits(int field, sp_list_type_t type)
+{
+    switch (sp_field(field)->type) {
+
+    case SP_T_COUNTRY:
+        return type == SP_LIST_COUNTRY || type == SP_LIST_PLACE;
+
+    case SP_T_REGION:
+        return type == SP_LIST_REGION || type == SP_LIST_PLACE;
+
+    case SP_T_PLACE:
+    case SP_T_PLACES:
+        return type == SP_LIST_COUNTRY || type == SP_LIST_REGION
+               || type == SP_LIST_PLACE;
+
+    case SP_T_ASN:
+        return type == SP_LIST_ASN;
+
+    case SP_T_IP:
+        return type == SP_LIST_CIDR;
+
+    case SP_T_STRING:
+    case SP_T_STRINGS:
+        return type == SP_LIST_NAME
+               || (type == SP_LIST_ACCOUNT && field == SP_F_ACCOUNT_ID)
+               || (type == SP_LIST_MODEL && field == SP_F_MODEL_ID);
+
+    default:
+        return 0;
+    }
+}
+
+
+static sp_rc_t
+sp_check_literal(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
+{
+    int  set;
+
+    if (x->tok.kind != SP_TOK_WORD && x->tok.kind != SP_TOK_STRING) {
+
+        if (x->tok.kind != SP_TOK_BAD) {
+            sp_expr_tok_error(x, 210, NULL, "a value should follow '%.*s'",
+                              (int) op->len, x->text.data + op->off);
+        }
+
+        return SP_ERROR;
+    }
+
+    set = sp_check_set_op(sp_field(test->field)->type);
+
+    if (set < 0) {
+        test->op = SP_OP_INT;
+
+        if (sp_check_number(x, test) != SP_OK) {
+            return SP_ERROR;
+        }
+
+    } else {
+        test->op = (sp_op_t) set;
+        test->neg = (test->cmp == SP_NE);
+        test->set = sp_lset_create(x->load, sp_check_list_type(test->field));
+
+        if (test->set == NULL
+            || sp_check_item(x, test, NULL) != SP_OK
+            || sp_check_regions(x, test) != SP_OK)
+        {
+            return SP_ERROR;
+        }
+    }
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}
+
+
+static sp_rc_t
+sp_check_number(sp_expr_t *x, sp_ast_t *test)
+{
+    int                yes;
+    uint64_t           n;
+    sp_str_t           s;
+    const sp_field_t  *field;
+
+    s = x->tok.text;
+    field = sp_field(test->field);
+
+    switch (field->type) {
+
+    case SP_T_BOOL:
+        if (sp_text_bool(s, &yes) != SP_OK) {
+            sp_expr_tok_error(x, 203, sp_diag_text("values: yes, no"),
+                              "'%.*s' is not a value of %s", (int) s.len,
+                              s.data, field->name);
+            return SP_ERROR;
+        }
+
+        test->value = yes;
+        return SP_OK;
+
+    case SP_T_ENUM:
+        return sp_check_enum(x, field, &test->value);
+
+    case SP_T_INT:
+        if (sp_parse_uint(s, INT64_MAX, &n) != SP_OK) {
+            sp_expr_tok_error(x, 202, NULL, "%s is a whole number, '%.*s' is "
+                              "not", field->name, (int) s.len, s.data);
+            return SP_ERROR;
+        }
+
+        if ((int64_t) n < field->min || (int64_t) n > field->max) {
+            sp_expr_tok_error(x, 203, NULL, "%s runs from %lld to %lld",
+                              field->name, (long long) field->min,
+                              (long long) field->max);
+            return SP_ERROR;
+        }
+
+        test->value = (int64_t) n;
+        return SP_OK;
+
+    case SP_T_DURATION:
+        if (sp_text_duration(s, &test->value) != SP_OK) {
+            sp_expr_tok_error(x, 202,
+                              sp_diag_text("write 30s, 90m, 48h, 14d or 2w"),
+                              "%s is a duration, '%.*s' has no unit",
+                              field->name, (int) s.len, s.data);
+            return SP_ERROR;
+        }
+
+        return SP_OK;
+
+    default: /* SP_T_TIME */
+        if (sp_text_time(s, x->load->zone, 0, &test->value) != SP_OK) {
+            sp_expr_tok_error(x, 202, sp_diag_text("write 2026-11-23 or "
+                                                   "2026-11-23T12:00:00Z"),
+                              "%s is a time, '%.*s' is not", field->name,
+                              (int) s.len, s.data);
+            return SP_ERROR;
+        }
+
+        return SP_OK;
+    }
+}
+
+
+static sp_rc_t
+sp_check_enum(sp_expr_t *x, const sp_field_t *field, int64_t *value)
+{
+    int          n, i, len;
+    char         all[600];
+    size_t       used;
+    const char  *near;
+
+    n = sp_enum_find(field->values, x->tok.text);
+
+    if (n >= 0) {
+        *value = n;
+        return SP_OK;
+    }
+
+    used = 0;
+    all[0] = '\0';
+
+    for (i = 0; field->values[i] != NULL && used < sizeof(all) - 1; i++) {
+        len = snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+                       field->values[i]);
+        used += (len > 0) ? (size_t) len : 0;
+    }
+
+    while (field->values[i] != NULL) {
+        i++;
+    }
+
+    near = sp_did_you_mean(x->tok.text, field->values, (size_t) i);
+
+    sp_expr_tok_error(x, 203, near
+                      ? sp_diag_text("did you mean '%s'? values: %s", near,
+                                     all)
+                      : sp_diag_text("values: %s", all),
+                      "'%.*s' is not a value of %s", (int) x->tok.text.len,
+                      x->tok.text.data, field->name);
+
+    return SP_ERROR;
+}
+
+
+/* One item of "[...]", or the only one of "==". Stays on the token. */
+
+static sp_rc_t
+sp_check_item(sp_expr_t *x, sp_ast_t *test, int64_t *value)
+{
+    char        *help;
+    size_t       i;
+    sp_rc_t      rc;
+    sp_ast_t     number;
+    const char  *why;
+
+    if (test->set == NULL) {
+        number = *test;
+        rc = sp_check_number(x, &number);
+        *value = number.value;
+        return rc;
+    }
+
+    if (x->tok.kind == SP_TOK_WORD
+        && (test->set->type == SP_LIST_NAME
+            || test->set->type == SP_LIST_MODEL))
+    {
+        if (sp_check_namespace(x->tok.text)) {
+            return sp_check_unknown_field(x);
+        }
+
+        for (i = 0; i < x->tok.text.len; i++) {
+
+            if (x->tok.text.data[i] == '.') {
+                sp_expr_tok_error(x, 202,
+                                  sp_diag_text("write \"%.*s\"",
+                                               (int) x->tok.text.len,
+                                               x->tok.text.data),
+                                  "a name with a dot stands in quotes");
+                return SP_ERROR;
+            }
+        }
+    }
+
+    why = NULL;
+    help = NULL;
+    rc = sp_lset_add(x->load, test->set, x->tok.text, &why, &help);
+
+    if (rc == SP_ERROR) {
+        sp_expr_tok_error(x, 203, help, "'%.*s' %s", (int) x->tok.text.len,
+                          x->tok.text.data, why ? why : "cannot be kept");
+        return SP_ERROR;
+    }
+
+    return SP_OK;
+}
+
+
+/* field in ...; "x" stands on the set. */
+
+sp_rc_t
+sp_check_in(sp_expr_t *x, sp_ast_t *test)
+{
+    int         op, other;
+    sp_type_t   type;
+
+    if (x->tok.kind == SP_TOK_BAD) {
+        return SP_ERROR;
+    }
+
+    type = sp_field(test->field)->type;
+
+    if (x->tok.kind == SP_TOK_WORD) {
+        other = sp_field_find(x->tok.text);
+
+        if (other < 0) {
+            return sp_check_unknown_field(x);
+        }
+
+        return sp_check_within(x, test, other);
+    }
+
+    if (x->tok.kind != SP_TOK_LIST && x->tok.kind != SP_TOK_FROM) {
+        sp_expr_tok_error(x, 210, NULL, "a list should follow 'in': @name or "
+                          "[a, b]");
+        return SP_ERROR;
+    }
+
+    op = sp_check_set_op(type);
+
+    if (op < 0 && (type == SP_T_DURATION || type == SP_T_TIME
+                   || type == SP_T_BOOL
+                   || (type == SP_T_INT && sp_field(test->field)->max > 63)
+                   || x->tok.kind == SP_TOK_LIST))
+    {
+        sp_expr_tok_error(x, 202, sp_diag_text("compare it with '=='%s",
+                                               type == SP_T_ENUM
+                                               ? ", or write 'in [a, b]'"
+                                               : ", '<', '>='..."),
+                          "%s (%s) is not asked with 'in %s'",
+                          sp_field(test->field)->name, sp_type_name(type),
+                          x->tok.kind == SP_TOK_LIST ? "@list" : "[...]");
+        return SP_ERROR;
+    }
+
+    test->op = (op < 0) ? SP_OP_MASK : (sp_op_t) op;
+
+    return x->tok.kind == SP_TOK_LIST ? sp_check_list(x, test)
+                                      : sp_check_items(x, test);
+}
+
+
+static sp_rc_t
+sp_check_within(sp_expr_t *x, sp_ast_t *test, int other)
+{
+    sp_type_t  a, b;
+
+    a = sp_field(test->field)->type;
+    b = sp_field(other)->type;
+
+    if (!(b == SP_T_PLACES && (a == SP_T_COUNTRY || a == SP_T_REGION
+                               || a == SP_T_PLACE))
+        && !(b == SP_T_STRINGS && a == SP_T_STRING))
+    {
+        sp_expr_tok_error(x, 202, b == SP_T_PLACES || b == SP_T_STRINGS ? NULL
+                          : sp_diag_text("to compare two fields use '=='"),
+                          "%s (%s) cannot be in %s (%s)",
+                          sp_field(test->field)->name, sp_type_name(a),
+                          sp_field(other)->name, sp_type_name(b));
+        return SP_ERROR;
+    }
+
+    test->op = SP_OP_WITHIN;
+    test->other = other;
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}
+
+
+static sp_lset_t *
+sp_check_named(sp_expr_t *x)
+{
+    size_t        n;
+    sp_lset_t    *set;
+    const char   *near, **names;
+
+    set = sp_lset_find(x->load, x->tok.text);
+
+    if (set != NULL) {
+        set->used = 1;
+        return set;
+    }
+
+    near = NULL;
+    names = sp_load_alloc(x->load, (x->load->nlists + 1) * sizeof(char *));
+
+    if (names != NULL) {
+
+        for (n = 0, set = x->load->sets; set != NULL; set = set->next) {
+            names[n++] = (const char *) set->name.data;
+        }
+
+        near = sp_did_you_mean(x->tok.text, names, n);
+    }
+
+    sp_expr_tok_error(x, 206, near ? sp_diag_text("did you mean '@%s'?", near)
+                      : NULL, "there is no list '%.*s'",
+                      (int) x->tok.text.len, x->tok.text.data);
+
+    return NULL;
+}
+
+
+static sp_rc_t
+sp_check_list(sp_expr_t *x, sp_ast_t *test)
+{
+    int          country;
+    sp_lset_t   *set;
+    const char  *help;
+
+    set = sp_check_named(x);
+    if (set == NULL) {
+        return SP_ERROR;
+    }
+
+    if (!sp_check_fits(test->field, set->type)) {
+        country = (test->field == SP_F_IP_COUNTRY);
+        help = (country && set->type == SP_LIST_REGION) ? "use ip.region"
+               : (test->field == SP_F_IP_REGION
+                  && set->type == SP_LIST_COUNTRY) ? "use ip.country" : NULL;
+
+        sp_expr_tok_error(x, 206, help ? sp_diag_text("%s", help) : NULL,
+                          "list @%s is of type %s, %s is a %s",
+                          set->name.data, sp_list_type_name(set->type),
+                          sp_field(test->field)->name,
+                          sp_type_name(sp_field(test->field)->type));
+        return SP_ERROR;
+    }
+
+    test->set = set;
+
+    if (sp_check_regions(x, test) != SP_OK) {
+        return SP_ERROR;
+    }
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}
+
+
+static sp_rc_t
+sp_check_items(sp_expr_t *x, sp_ast_t *test)
+{
+    int64_t  value;
+
+    if (test->op != SP_OP_MASK) {
+        test->set = sp_lset_create(x->load,
+                                   sp_field(test->field)->type == SP_T_COUNTRY
+                                   ? SP_LIST_COUNTRY
+                                   : sp_check_list_type(test->field));
+        if (test->set == NULL) {
+            return SP_ERROR;
+        }
+    }
+
+    do {
+        sp_expr_next(x);
+
+        if (x->tok.kind != SP_TOK_WORD && x->tok.kind != SP_TOK_STRING) {
+
+            if (x->tok.kind != SP_TOK_BAD) {
+                sp_expr_tok_error(x, 210, NULL, "a value should stand here");
+            }
+
+            return SP_ERROR;
+        }
+
+        value = 0;
+
+        if (sp_check_item(x, test, &value) != SP_OK) {
+            return SP_ERROR;
+        }
+
+        if (test->set == NULL) {
+            test->value |= (int64_t) ((uint64_t) 1 << value);
+        }
+
+        sp_expr_next(x);
+
+    } while (x->tok.kind == SP_TOK_COMMA);
+
+    if (x->tok.kind != SP_TOK_TO) {
+
+        if (x->tok.kind != SP_TOK_BAD) {
+            sp_expr_tok_error(x, 210, NULL, "',' or ']' should stand here");
+        }
+
+        return SP_ERROR;
+    }
+
+    if (test->set != NULL) {
+        sp_lset_finish(x->load, test->set);
+
+        if (sp_check_regions(x, test) != SP_OK) {
+            return SP_ERROR;
+        }
+    }
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}
+
+
+/* The list between the parentheses of a function. */
+
+sp_rc_t
+sp_check_argument(sp_expr_t *x, sp_ast_t *test)
+{
+    int  places;
+
+    places = (test->other != SP_FN_LISTED_SHARE);
+
+    if (x->tok.kind == SP_TOK_LIST) {
+        test->set = sp_check_named(x);
+        if (test->set == NULL) {
+            return SP_ERROR;
+        }
+
+        if (places ? (test->set->type > SP_LIST_PLACE)
+                   : (test->set->type != SP_LIST_NAME))
+        {
+            sp_expr_tok_error(x, 206, NULL, "list @%s is of type %s; a list "
+                              "of %s is asked for here", test->set->name.data,
+                              sp_list_type_name(test->set->type),
+                              places ? "places" : "names");
+            return SP_ERROR;
+        }
+
+    } else if (x->tok.kind == SP_TOK_WORD && !places) {
+        test->set = sp_lset_create(x->load, SP_LIST_NAME);
+
+        if (test->set == NULL || sp_check_item(x, test, NULL) != SP_OK) {
+            return SP_ERROR;
+        }
+
+    } else {
+        if (x->tok.kind != SP_TOK_BAD) {
+            sp_expr_tok_error(x, 206, NULL, "a list should stand here, such "
+                              "as @restricted");
+        }
+
+        return SP_ERROR;
+    }
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}
+
+
+sp_rc_t
+sp_check_share(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
+{
+    sp_str_t  s;
+
+    test->cmp = op->cmp;
+    s = x->tok.text;
+
+    if (x->tok.kind != SP_TOK_WORD
+        || sp_text_percent(s, &test->value) != SP_OK)
+    {
+        if (x->tok.kind != SP_TOK_BAD) {
+            sp_expr_tok_error(x, 202,
+                              sp_diag_text("write 50%% or 33.33%%"),
+                              "this is a percentage from 0%% to 100%%, '%.*s' "
+                              "is not", (int) s.len, s.data);
+        }
+
+        return SP_ERROR;
+    }
+
+    sp_expr_next(x);
+
+    return x->tok.kind == SP_TOK_BAD ? SP_ERROR : SP_OK;
+}

@@ -1,0 +1,202 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains what can be asked of a compiled policy.
+ */
+
+
+#include "sp_expr.h"
+
+
+size_t
+sp_policy_size(const sp_policy_t *policy)
+{
+    return policy->size;
+}
+
+
+sp_str_t
+sp_policy_name(const sp_policy_t *policy)
+{
+    return sp_image_str(policy, policy->name);
+}
+
+
+sp_str_t
+sp_policy_revision(const sp_policy_t *policy)
+{
+    return sp_image_str(policy, policy->revision);
+}
+
+
+sp_str_t
+sp_policy_owner(const sp_policy_t *policy)
+{
+    return sp_image_str(policy, policy->owner);
+}
+
+
+sp_str_t
+sp_policy_blocked_by(const sp_policy_t *policy)
+{
+    return sp_image_str(policy, policy->blocked_by);
+}
+
+
+const unsigned char *
+sp_policy_hash(const sp_policy_t *policy)
+{
+    return policy->hash;
+}
+
+
+int
+sp_policy_rules(const sp_policy_t *policy)
+{
+    return (int) policy->nrules;
+}
+
+
+sp_str_t
+sp_policy_rule_id(const sp_policy_t *policy, int rule)
+{
+    return sp_image_str(policy, sp_image_rule(policy, rule)->id);
+}
+
+
+sp_rule_kind_t
+sp_policy_rule_kind(const sp_policy_t *policy, int rule)
+{
+    return (sp_rule_kind_t) sp_image_rule(policy, rule)->kind;
+}
+
+
+sp_str_t
+sp_policy_rule_message(const sp_policy_t *policy, int rule)
+{
+    return sp_image_str(policy, sp_image_rule(policy, rule)->message);
+}
+
+
+sp_str_t
+sp_policy_rule_file(const sp_policy_t *policy, int rule, unsigned *line)
+{
+    *line = sp_image_rule(policy, rule)->line;
+
+    return sp_image_str(policy, sp_image_rule(policy, rule)->file);
+}
+
+
+sp_exception_kind_t
+sp_policy_exception_kind(const sp_policy_t *policy, int rule)
+{
+    return (sp_exception_kind_t) sp_image_rule(policy, rule)->exception;
+}
+
+
+sp_str_t
+sp_policy_exception_account(const sp_policy_t *policy, int rule)
+{
+    return sp_image_str(policy, sp_image_rule(policy, rule)->account);
+}
+
+
+sp_str_t
+sp_policy_exception_authority(const sp_policy_t *policy, int rule)
+{
+    return sp_image_str(policy, sp_image_rule(policy, rule)->authority);
+}
+
+
+sp_str_t
+sp_policy_exception_ticket(const sp_policy_t *policy, int rule)
+{
+    return sp_image_str(policy, sp_image_rule(policy, rule)->ticket);
+}
+
+
+const sp_reason_t *
+sp_policy_reason(const sp_policy_t *policy, int reason)
+{
+    return sp_image_at(policy, policy->reasons, sp_reason_t) + reason;
+}
+
+
+sp_str_t
+sp_policy_reason_code(const sp_policy_t *policy, int reason)
+{
+    return sp_image_str(policy, sp_policy_reason(policy, reason)->code);
+}
+
+
+sp_str_t
+sp_policy_reason_public(const sp_policy_t *policy, int reason)
+{
+    return sp_image_str(policy, sp_policy_reason(policy, reason)->public_code);
+}
+
+
+sp_str_t
+sp_policy_reason_text(const sp_policy_t *policy, int reason)
+{
+    return sp_image_str(policy, sp_policy_reason(policy, reason)->text);
+}
+
+
+int64_t
+sp_policy_max_age(const sp_policy_t *policy, sp_aged_t source)
+{
+    return policy->max_age[source];
+}
+
+
+int64_t
+sp_policy_stale(const sp_policy_t *policy, int tier)
+{
+    return policy->stale[(tier > 0 && tier <= SP_TIERS) ? tier : 0];
+}
+
+
+int
+sp_policy_model_tier(const sp_policy_t *policy, sp_str_t model)
+{
+    int                    rc;
+    size_t                 len;
+    uint32_t               low, high, mid, i;
+    sp_str_t               name;
+    const sp_glob_t       *globs;
+    const sp_tier_name_t  *names;
+
+    names = sp_image_at(policy, policy->tiers, sp_tier_name_t);
+
+    for (low = 0, high = policy->ntiers; low < high; /* void */ ) {
+        mid = low + (high - low) / 2;
+
+        name = sp_image_str(policy, names[mid].name);
+        len = name.len < model.len ? name.len : model.len;
+        rc = len ? memcmp(name.data, model.data, len) : 0;
+
+        if (rc == 0 && name.len == model.len) {
+            return (int) names[mid].tier;
+        }
+
+        if (rc < 0 || (rc == 0 && name.len < model.len)) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    globs = sp_image_at(policy, policy->globs, sp_glob_t);
+
+    for (i = 0; i < policy->nglobs; i++) {
+
+        if (sp_glob_match(policy, &globs[i], model)) {
+            return (int) globs[i].tier;
+        }
+    }
+
+    return 0;
+}

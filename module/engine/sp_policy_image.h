@@ -1,0 +1,240 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the layout of a compiled policy: one block, in which
+ * everything is found by its offset from the start, so that a copy of the
+ * bytes anywhere is the same policy. Private to the engine.
+ */
+
+
+#ifndef SP_POLICY_IMAGE_H
+#define SP_POLICY_IMAGE_H
+
+
+#include "sp_net.h"
+#include "sp_place.h"
+#include "sp_policy.h"
+
+
+#define SP_NO_COND   0xffffffffu   /* a rule without "when": always true */
+#define SP_NO_SET    0xffffffffu
+#define SP_NO_FIELD  0xff
+
+#define SP_RULE_KINDS  5
+
+
+typedef enum {
+    SP_OP_AND = 0,    /* children follow, up to "end" */
+    SP_OP_OR,
+    SP_OP_NOT,
+    SP_OP_HAS,
+    SP_OP_BOOL,
+    SP_OP_INT,        /* bool, int, enum, duration, time against value */
+    SP_OP_MASK,       /* small number in the bits of value */
+    SP_OP_PLACE,      /* country, region or place in a set */
+    SP_OP_PLACES,     /* one of a set of places in a set */
+    SP_OP_ASN,
+    SP_OP_NET,
+    SP_OP_NAME,       /* string in a set of names */
+    SP_OP_NAMES,      /* one of a set of strings in a set of names */
+    SP_OP_SAME,       /* two fields */
+    SP_OP_WITHIN,     /* a field in a set field */
+    SP_OP_SHARE,      /* a function's interval against value */
+    SP_OP_CONTROL,
+    SP_OPS
+} sp_op_t;
+
+
+typedef enum {
+    SP_EQ = 0,
+    SP_NE,
+    SP_LT,
+    SP_LE,
+    SP_GT,
+    SP_GE
+} sp_cmp_t;
+
+
+typedef enum {
+    SP_FN_OWNER_SHARE = 0,
+    SP_FN_LARGEST_OWNER,
+    SP_FN_LISTED_SHARE,
+    SP_FN_CONTROL_IN,
+    SP_FNS
+} sp_fn_t;
+
+
+typedef enum {
+    SP_LIST_COUNTRY = 0,
+    SP_LIST_REGION,
+    SP_LIST_PLACE,
+    SP_LIST_ASN,
+    SP_LIST_CIDR,
+    SP_LIST_ACCOUNT,
+    SP_LIST_MODEL,
+    SP_LIST_NAME,
+    SP_LIST_TYPES
+} sp_list_type_t;
+
+
+/* One node of a condition, in the order written (depth first). */
+typedef struct {
+    uint8_t   op;         /* sp_op_t */
+    uint8_t   cmp;        /* sp_cmp_t */
+    uint8_t   neg;        /* "!=", "not in": the opposite */
+    uint8_t   field;
+    uint8_t   other;      /* second field, or sp_fn_t */
+    uint8_t   pad[3];
+    uint32_t  end;        /* index of the node after this subtree */
+    uint32_t  set;        /* index, or SP_NO_SET */
+    int64_t   value;
+    sp_ref_t  text;       /* as written */
+} sp_node_t;
+
+
+/* A list, or the items of a "[...]" in a condition. */
+typedef struct {
+    uint32_t        type;      /* sp_list_type_t */
+    uint32_t        n;
+    uint32_t        items;     /* offset: places, ASNs, networks, names */
+    uint32_t        nglobs;
+    uint32_t        globs;     /* offset: sp_glob_t */
+    uint32_t        pad;
+    sp_ref_t        name;
+    sp_countries_t  countries; /* whole countries in it */
+    sp_countries_t  parts;     /* countries with a subdivision in it */
+} sp_set_t;
+
+
+/* "head*tail"; both may be empty. */
+typedef struct {
+    sp_ref_t  head;
+    sp_ref_t  tail;
+    uint32_t  tier;
+} sp_glob_t;
+
+
+typedef struct {
+    sp_ref_t  name;
+    uint32_t  tier;
+} sp_tier_name_t;
+
+
+typedef struct {
+    uint64_t  interval;   /* ns */
+    uint64_t  tolerance;  /* ns */
+    uint64_t  limit;
+    uint64_t  period;     /* s */
+    uint64_t  burst;
+} sp_rate_t;
+
+
+#define SP_RULE_MODEL  1   /* may differ between the models of a request */
+
+
+/* Rules are sorted by kind and id: comparing indexes compares ids. */
+typedef struct {
+    uint32_t  cond;       /* node, or SP_NO_COND */
+    uint16_t  reason;
+    uint16_t  rank;       /* of the reason */
+    uint8_t   kind;       /* sp_rule_kind_t */
+    uint8_t   shadow;
+    uint8_t   skip;       /* "unknown: skip" */
+    uint8_t   flags;
+    uint8_t   dated;      /* from or until is set */
+    uint8_t   exception;  /* sp_exception_kind_t */
+    uint8_t   per;        /* sp_per_t bits */
+    uint8_t   by;         /* field of the rate table, or SP_NO_FIELD */
+    int64_t   from;       /* inclusive */
+    int64_t   until;      /* exclusive */
+    uint32_t  list;       /* offset of rule indexes: of a deny rule the
+                             exceptions that lift it, sorted by account; of a
+                             throttle those it replaces; of an exception
+                             those it lifts */
+    uint32_t  nlist;
+    uint32_t  rates;      /* index of the first row */
+    uint32_t  nrates;
+    int64_t   by_min;     /* value of the first row */
+    sp_ref_t  id;
+    sp_ref_t  message;
+    sp_ref_t  account;
+    sp_ref_t  authority;
+    sp_ref_t  ticket;
+    sp_ref_t  file;
+    uint32_t  line;
+    uint32_t  pad;
+} sp_rule_t;
+
+
+struct sp_policy_s {
+    uint32_t  magic;
+    uint32_t  layout;
+    uint64_t  size;
+    uint8_t   hash[SP_POLICY_HASH_LEN];
+
+    uint32_t  rules;         /* offsets from the start, and counts */
+    uint32_t  nrules;
+    uint32_t  nodes;
+    uint32_t  nnodes;
+    uint32_t  sets;
+    uint32_t  nsets;
+    uint32_t  reasons;
+    uint32_t  nreasons;
+    uint32_t  rates;
+    uint32_t  nrates;
+    uint32_t  tiers;         /* sp_tier_name_t, sorted by name */
+    uint32_t  ntiers;
+    uint32_t  globs;         /* sp_glob_t, the most specific first */
+    uint32_t  nglobs;
+    uint32_t  strings;
+    uint32_t  strings_len;
+
+    uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
+    uint32_t  pad;
+
+    sp_ref_t  name;
+    sp_ref_t  revision;
+    sp_ref_t  owner;
+    sp_ref_t  blocked_by;
+
+    int64_t   max_age[SP_AGED_SOURCES];   /* s; -1 not set */
+    int64_t   stale[SP_TIERS + 1];        /* s by tier; 0 deny; -1 not set */
+};
+
+
+#define sp_image_at(policy, offset, type)                                     \
+    ((const type *) (const void *) ((const unsigned char *) (policy)          \
+                                    + (offset)))
+
+#define sp_image_rule(policy, i)                                              \
+    (sp_image_at(policy, (policy)->rules, sp_rule_t) + (i))
+
+#define sp_image_set(policy, i)                                               \
+    (sp_image_at(policy, (policy)->sets, sp_set_t) + (i))
+
+
+static inline sp_str_t
+sp_image_str(const sp_policy_t *policy, sp_ref_t ref)
+{
+    sp_str_t  s;
+
+    s.len = ref.len;
+    s.data = (const unsigned char *) policy + policy->strings + ref.off;
+
+    return s;
+}
+
+
+/*
+ * A truth value in the low two bits; of SP_UNSURE the bits above say why.
+ * Bits that a definite value carries mean nothing.
+ */
+
+#define SP_WHY_FAILED   4
+#define SP_WHY_PENDING  8
+
+#define sp_truth_of(value)  ((sp_truth_t) ((value) & 3))
+
+
+#endif /* SP_POLICY_IMAGE_H */

@@ -1,0 +1,659 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the loading of a policy: its files are read as one set,
+ * walked section by section, checked, and made into one flat object. Every
+ * mistake that can be found is named; with any error there is no policy.
+ */
+
+
+#include <glob.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#include "sp_policy_load.h"
+
+
+typedef void (*sp_load_section_pt)(sp_load_t *l, const sp_ynode_t *node);
+
+
+static sp_policy_t *sp_policy_make(sp_load_t *l, const char *name,
+    sp_str_t text);
+static sp_rc_t sp_load_init(sp_load_t *l, const sp_policy_opts_t *opts,
+    sp_diags_t *diags);
+static void sp_load_file(sp_load_t *l, const char *name, sp_str_t text);
+static void sp_load_include(sp_load_t *l, const sp_ynode_t *seq);
+static void sp_load_pattern(sp_load_t *l, const sp_ynode_t *node);
+static void sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first);
+static void sp_load_scalar(sp_load_t *l, const sp_ynode_t *root,
+    const char *key, unsigned which, sp_str_t *dst);
+static void sp_load_zone(sp_load_t *l, const sp_ynode_t *root);
+static void sp_load_sources(sp_load_t *l, const sp_ynode_t *map);
+static void sp_load_stale(sp_load_t *l, const sp_ynode_t *map);
+static sp_rc_t sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark,
+    sp_str_t line, sp_str_t *text);
+
+
+sp_policy_t *
+sp_policy_load(const char *file, const sp_policy_opts_t *opts,
+    sp_diags_t *diags)
+{
+    char         *real;
+    sp_str_t      text;
+    sp_load_t     l;
+    sp_mark_t     mark = { file, 0, 0, 1 };
+    sp_policy_t  *policy;
+
+    if (sp_load_init(&l, opts, diags) != SP_OK) {
+        return NULL;
+    }
+
+    l.files_ok = 1;
+    policy = NULL;
+
+    if (sp_load_slurp(&l, file, mark, SP_STR(""), &text) == SP_OK) {
+
+        real = realpath(file, NULL);
+
+        if (real != NULL) {
+            (void) sp_arena_str(l.arena, sp_cstr(real), &l.name);
+            l.files[l.nfiles++] = (const char *) l.name.data;
+            l.name.len = 0;
+            free(real);
+        }
+
+        policy = sp_policy_make(&l, file, text);
+    }
+
+    sp_arena_destroy(l.arena);
+    EVP_MD_CTX_free(l.sha);
+
+    return policy;
+}
+
+
+sp_policy_t *
+sp_policy_load_text(const char *name, sp_str_t text,
+    const sp_policy_opts_t *opts, sp_diags_t *diags)
+{
+    sp_load_t     l;
+    sp_mark_t     mark = { name, 0, 0, 1 };
+    sp_policy_t  *policy;
+
+    if (text.len > SP_YAML_BYTES) {
+        sp_diag_add(diags, SP_DIAG_ERROR, 101, mark, SP_STR(""), NULL,
+                    "the file is larger than 1 MiB");
+        return NULL;
+    }
+
+    if (sp_load_init(&l, opts, diags) != SP_OK) {
+        return NULL;
+    }
+
+    (void) EVP_DigestUpdate(l.sha, text.data, text.len);
+
+    policy = sp_policy_make(&l, name, text);
+
+    sp_arena_destroy(l.arena);
+    EVP_MD_CTX_free(l.sha);
+
+    return policy;
+}
+
+
+static sp_rc_t
+sp_load_init(sp_load_t *l, const sp_policy_opts_t *opts, sp_diags_t *diags)
+{
+    int        i;
+    sp_mark_t  mark = { "policy", 0, 0, 1 };
+
+    memset(l, 0, sizeof(sp_load_t));
+
+    l->opts = opts;
+    l->diags = diags;
+    l->sets_tail = &l->sets;
+    l->rules_tail = &l->rules;
+
+    for (i = 0; i < SP_AGED_SOURCES; i++) {
+        l->max_age[i] = -1;
+    }
+
+    for (i = 0; i <= SP_TIERS; i++) {
+        l->stale[i] = -1;
+    }
+
+    l->arena = sp_arena_create();
+    l->sha = EVP_MD_CTX_new();
+
+    if (l->arena != NULL && l->sha != NULL
+        && EVP_DigestInit_ex(l->sha, EVP_sha256(), NULL) == 1)
+    {
+        return SP_OK;
+    }
+
+    sp_diag_add(diags, SP_DIAG_ERROR, 100, mark, SP_STR(""), NULL,
+                "no memory to load the policy");
+
+    sp_arena_destroy(l->arena);
+    EVP_MD_CTX_free(l->sha);
+
+    return SP_ERROR;
+}
+
+
+static sp_policy_t *
+sp_policy_make(sp_load_t *l, const char *name, sp_str_t text)
+{
+    unsigned      i, errors;
+    sp_mark_t     mark = { name, 0, 0, 1 };
+    sp_policy_t  *policy;
+
+    static const char *const  rules[] = {
+        "deny", "allow", "throttle", "flag", "exceptions"
+    };
+
+    errors = l->diags->errors;
+
+    sp_load_reasons_init(l);
+    sp_load_file(l, name, text);
+
+    /* order does not matter to the author: what is named comes first here */
+
+    for (i = 0; i < l->nroots; i++) {
+        sp_load_top(l, l->roots[i], i == 0);
+    }
+
+    for (i = 0; i < l->nroots * SP_RULE_KINDS; i++) {
+        const sp_ynode_t  *seq;
+
+        seq = sp_ynode_get(l->roots[i / SP_RULE_KINDS],
+                           rules[i % SP_RULE_KINDS]);
+
+        if (seq != NULL) {
+            sp_load_rules(l, seq, (sp_rule_kind_t) (i % SP_RULE_KINDS));
+        }
+    }
+
+    sp_load_models_finish(l);
+    sp_load_check(l);
+
+    policy = NULL;
+
+    if (l->diags->errors == errors && !l->failed) {
+        policy = sp_load_emit(l);
+        l->failed |= (policy == NULL && l->diags->errors == errors);
+    }
+
+    if (l->failed) {
+        sp_diag_add(l->diags, SP_DIAG_ERROR, 100, mark, SP_STR(""), NULL,
+                    "no memory to load the policy");
+    }
+
+    return policy;
+}
+
+
+static void
+sp_load_file(sp_load_t *l, const char *name, sp_str_t text)
+{
+    sp_ynode_t        *root;
+    sp_ysource_t      *source;
+    const sp_ynode_t  *include;
+
+    source = sp_load_alloc(l, sizeof(sp_ysource_t));
+    if (source == NULL) {
+        return;
+    }
+
+    root = sp_yaml_parse(source, name, text, l->arena, l->diags);
+    if (root == NULL) {
+        return;
+    }
+
+    l->roots[l->nroots++] = root;
+    include = sp_ynode_get(root, "include");
+
+    if (include == NULL) {
+        return;
+    }
+
+    if (!l->files_ok) {
+        sp_load_error(l, include->key, 104, NULL,
+                      "a policy that is not a file cannot include others");
+        return;
+    }
+
+    sp_load_include(l, include);
+}
+
+
+static void
+sp_load_include(sp_load_t *l, const sp_ynode_t *seq)
+{
+    sp_str_t           s;
+    const sp_ynode_t  *child;
+
+    if (sp_value_kind(l, seq, SP_Y_SEQ, "include") != SP_OK) {
+        return;
+    }
+
+    for (child = seq->first; child != NULL; child = child->next) {
+
+        if (sp_value_text(l, child, &s) == SP_OK) {
+            sp_load_pattern(l, child);
+        }
+    }
+}
+
+
+static void
+sp_load_pattern(sp_load_t *l, const sp_ynode_t *node)
+{
+    char         path[PATH_MAX];
+    size_t       i, dir;
+    glob_t       found;
+    sp_str_t     text;
+    const char  *name, *slash;
+
+    slash = strrchr(node->source->name, '/');
+    dir = slash ? (size_t) (slash - node->source->name) + 1 : 0;
+
+    if (node->text.data[0] == '/' || dir + node->text.len >= sizeof(path)) {
+        sp_load_error(l, node, 104, NULL, "'%.200s' is not a path relative "
+                      "to this file", node->text.data);
+        return;
+    }
+
+    memcpy(path, node->source->name, dir);
+    memcpy(path + dir, node->text.data, node->text.len + 1);
+
+    if (glob(path, GLOB_NOESCAPE, NULL, &found) != 0) {
+        sp_load_error(l, node, 104, NULL, "no file fits '%.200s'",
+                      node->text.data);
+        return;
+    }
+
+    for (i = 0; i < found.gl_pathc; i++) {
+
+        if (sp_load_read(l, node, found.gl_pathv[i] + dir, &name, &text)
+            == SP_OK)
+        {
+            sp_load_file(l, name, text);
+        }
+    }
+
+    globfree(&found);
+}
+
+
+/* A file named by another one, whose directory it is relative to. */
+
+sp_rc_t
+sp_load_read(sp_load_t *l, const sp_ynode_t *from, const char *file,
+    const char **name, sp_str_t *text)
+{
+    char         path[PATH_MAX], *real;
+    size_t       dir;
+    unsigned     i;
+    sp_str_t     copy;
+    const char  *slash;
+
+    slash = strrchr(from->source->name, '/');
+    dir = slash ? (size_t) (slash - from->source->name) + 1 : 0;
+
+    if (!l->files_ok || file[0] == '/' || dir + strlen(file) >= sizeof(path)) {
+        sp_load_error(l, from, 104, NULL, "'%.200s' cannot be read: %s", file,
+                      l->files_ok ? "the path must be relative to this file"
+                                  : "this policy is not a file");
+        return SP_ERROR;
+    }
+
+    memcpy(path, from->source->name, dir);
+    memcpy(path + dir, file, strlen(file) + 1);
+
+    real = realpath(path, NULL);
+
+    if (real == NULL) {
+        sp_load_error(l, from, 104, NULL, "'%.200s' cannot be read: there is "
+                      "no such file", file);
+        return SP_ERROR;
+    }
+
+    for (i = 0; i < l->nfiles; i++) {
+
+        if (strcmp(l->files[i], real) == 0) {
+            sp_load_error(l, from, 104, NULL, "'%.200s' is read twice", file);
+            free(real);
+            return SP_ERROR;
+        }
+    }
+
+    if (l->nfiles == SP_FILES_MAX
+        || sp_arena_str(l->arena, sp_cstr(real), &copy) != SP_OK)
+    {
+        sp_load_error(l, from, 104, NULL, "more than %d files", SP_FILES_MAX);
+        free(real);
+        return SP_ERROR;
+    }
+
+    free(real);
+    l->files[l->nfiles++] = (const char *) copy.data;
+
+    if (sp_arena_str(l->arena, sp_cstr(path), &copy) != SP_OK) {
+        l->failed = 1;
+        return SP_ERROR;
+    }
+
+    *name = (const char *) copy.data;
+
+    return sp_load_slurp(l, path, sp_ynode_mark(from), sp_node_line(from),
+                         text);
+}
+
+
+static sp_rc_t
+sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
+    sp_str_t *text)
+{
+    FILE           *in;
+    size_t          len;
+    const char     *why;
+    unsigned char  *data;
+
+    in = fopen(file, "rbe");
+    if (in == NULL) {
+        sp_diag_add(l->diags, SP_DIAG_ERROR, 100, mark, line, NULL,
+                    "'%.300s' cannot be opened", file);
+        return SP_ERROR;
+    }
+
+    why = NULL;
+    len = 0;
+    data = sp_load_alloc(l, SP_YAML_BYTES + 1);
+
+    if (data == NULL) {
+        why = "there is no memory";
+
+    } else {
+        len = fread(data, 1, SP_YAML_BYTES + 1, in);
+
+        if (ferror(in)) {
+            why = "it cannot be read";
+
+        } else if (len > SP_YAML_BYTES) {
+            why = "it is larger than 1 MiB";
+
+        } else if (l->bytes + len > SP_FILES_BYTES) {
+            why = "the files together are larger than 16 MiB";
+        }
+    }
+
+    (void) fclose(in);
+
+    if (why != NULL) {
+        sp_diag_add(l->diags, SP_DIAG_ERROR, 100, mark, line, NULL,
+                    "'%.300s': %s", file, why);
+        return SP_ERROR;
+    }
+
+    l->bytes += len;
+    text->data = data;
+    text->len = len;
+
+    return EVP_DigestUpdate(l->sha, data, len) == 1 ? SP_OK : SP_ERROR;
+}
+
+
+static void
+sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
+{
+    size_t             i;
+    uint64_t           version;
+    const sp_ynode_t  *node;
+
+    static const char *const  keys[] = {
+        "sallyport", "policy", "revision", "owner", "timezone", "blocked_by",
+        "include", "sources", "stale", "lists", "models", "reasons", "deny",
+        "allow", "throttle", "flag", "exceptions", "note",
+        "invariants", "facts", "routes"
+    };
+
+    static const struct {
+        const char          *key;
+        sp_load_section_pt   read;
+    } sections[] = {
+        { "sources", sp_load_sources },
+        { "stale", sp_load_stale },
+        { "lists", sp_load_lists },
+        { "models", sp_load_models },
+        { "reasons", sp_load_reasons }
+    };
+
+    static const char *const  later[][2] = {
+        { "invariants", "this version does not prove invariants" },
+        { "facts", "this version has no facts of an operator's own" },
+        { "routes", "this version has no routes of an operator's own" }
+    };
+
+    (void) sp_value_keys(l, root, keys, sp_nelts(keys), "a policy file");
+
+    for (i = 0; i < sp_nelts(later); i++) {
+        node = sp_ynode_get(root, later[i][0]);
+
+        if (node != NULL) {
+            sp_load_error(l, node->key, 103, NULL, "%s", later[i][1]);
+        }
+    }
+
+    node = sp_ynode_get(root, "sallyport");
+
+    if (node != NULL) {
+        (void) sp_value_uint(l, node, 1, 1, &version);
+
+    } else if (first) {
+        sp_load_error(l, root, 104, sp_diag_text("begin with 'sallyport: 1'"),
+                      "the version of the file format is missing");
+    }
+
+    sp_load_scalar(l, root, "policy", 0, &l->name);
+    sp_load_scalar(l, root, "revision", 1, &l->revision);
+    sp_load_scalar(l, root, "owner", 2, &l->owner);
+    sp_load_scalar(l, root, "blocked_by", 3, &l->blocked_by);
+    sp_load_zone(l, root);
+
+    for (i = 0; i < sp_nelts(sections); i++) {
+        node = sp_ynode_get(root, sections[i].key);
+
+        if (node != NULL) {
+            sections[i].read(l, node);
+        }
+    }
+}
+
+
+/* A value that the whole policy has once. It goes into headers: ASCII. */
+
+static void
+sp_load_scalar(sp_load_t *l, const sp_ynode_t *root, const char *key,
+    unsigned which, sp_str_t *dst)
+{
+    size_t             i;
+    sp_str_t           s;
+    const sp_ynode_t  *node;
+
+    node = sp_ynode_get(root, key);
+
+    if (node == NULL || sp_value_text(l, node, &s) != SP_OK) {
+        return;
+    }
+
+    if (l->scalars[which] != NULL) {
+        sp_load_error(l, node->key, 106,
+                      sp_diag_text("%s:%u says it already",
+                                   l->scalars[which]->source->name,
+                                   l->scalars[which]->line),
+                      "'%s' is said twice", key);
+        return;
+    }
+
+    l->scalars[which] = node;
+
+    for (i = 0; i < s.len; i++) {
+
+        if (s.data[i] < 0x20 || s.data[i] > 0x7e || s.data[i] == '"'
+            || s.data[i] == '<' || s.data[i] == '>' || s.data[i] == '\\')
+        {
+            break;
+        }
+    }
+
+    if (i != s.len || s.len > 256) {
+        sp_load_error(l, node, 104, NULL, "'%s' has at most 256 characters "
+                      "of ASCII, without quotes, '<', '>' and '\\'", key);
+        return;
+    }
+
+    if (which == 3 && (s.len < 9 || memcmp(s.data, "https://", 8) != 0
+                       || memchr(s.data, ' ', s.len) != NULL))
+    {
+        sp_load_error(l, node, 104, NULL, "'blocked_by' is a URI that starts "
+                      "with https://");
+        return;
+    }
+
+    *dst = s;
+}
+
+
+static void
+sp_load_zone(sp_load_t *l, const sp_ynode_t *root)
+{
+    char               text[32];
+    int64_t            utc, local;
+    sp_str_t           s;
+    const sp_ynode_t  *node;
+
+    node = sp_ynode_get(root, "timezone");
+
+    if (node == NULL || sp_value_text(l, node, &s) != SP_OK) {
+        return;
+    }
+
+    if (l->scalars[4] != NULL) {
+        sp_load_error(l, node->key, 106, NULL, "'timezone' is said twice");
+        return;
+    }
+
+    l->scalars[4] = node;
+
+    if (sp_str_eq(s, SP_STR("UTC"))) {
+        return;
+    }
+
+    (void) snprintf(text, sizeof(text), "2000-01-01T00:00:00%.8s", s.data);
+
+    if (s.len != 6 || sp_text_time(sp_cstr(text), 0, 0, &local) != SP_OK
+        || sp_text_time(SP_STR("2000-01-01"), 0, 0, &utc) != SP_OK)
+    {
+        sp_load_error(l, node, 104, sp_diag_text("write UTC or an offset: "
+                                                 "+02:00"),
+                      "'%.32s' is not a time zone", s.data);
+        return;
+    }
+
+    l->zone = utc - local;
+}
+
+
+static void
+sp_load_sources(sp_load_t *l, const sp_ynode_t *map)
+{
+    int                i;
+    const sp_ynode_t  *node, *age;
+
+    static const char *const  keys[] = { "geoip", "record" };
+    static const char *const  inner[] = { "max_age" };
+
+    if (sp_value_kind(l, map, SP_Y_MAP, "sources") != SP_OK
+        || sp_value_keys(l, map, keys, sp_nelts(keys), "sources") != SP_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < SP_AGED_SOURCES; i++) {
+        node = sp_ynode_get(map, keys[i]);
+
+        if (node == NULL
+            || sp_value_kind(l, node, SP_Y_MAP, keys[i]) != SP_OK
+            || sp_value_keys(l, node, inner, 1, keys[i]) != SP_OK)
+        {
+            continue;
+        }
+
+        age = sp_ynode_get(node, "max_age");
+
+        if (l->max_age[i] != -1) {
+            sp_load_error(l, node->key, 106, NULL, "'%s' is said twice",
+                          keys[i]);
+
+        } else if (age != NULL) {
+            (void) sp_value_duration(l, age, &l->max_age[i]);
+        }
+    }
+}
+
+
+/* {by: model.tier, 1: 60s, 2: 60s, 3: deny} */
+
+static void
+sp_load_stale(sp_load_t *l, const sp_ynode_t *map)
+{
+    int                i;
+    sp_str_t           s;
+    const sp_ynode_t  *node;
+
+    static const char *const  keys[] = { "by", "1", "2", "3" };
+
+    if (sp_value_kind(l, map, SP_Y_MAP, "stale") != SP_OK
+        || sp_value_keys(l, map, keys, sp_nelts(keys), "stale") != SP_OK)
+    {
+        return;
+    }
+
+    node = sp_ynode_get(map, "by");
+
+    if (node == NULL || sp_value_text(l, node, &s) != SP_OK
+        || !sp_str_eq(s, SP_STR("model.tier")) || l->stale[0] != -1)
+    {
+        sp_load_error(l, map->key, 104, NULL,
+                      "'stale' is said once, with 'by: model.tier'");
+        return;
+    }
+
+    l->stale[0] = INT64_MAX;
+
+    for (i = 1; i <= SP_TIERS; i++) {
+        node = sp_ynode_get(map, keys[i]);
+
+        if (node == NULL) {
+            sp_load_error(l, map->key, 311, NULL,
+                          "the table for model.tier has no row for %d", i);
+            continue;
+        }
+
+        if (node->kind == SP_Y_SCALAR
+            && sp_str_eq(node->text, SP_STR("deny")))
+        {
+            l->stale[i] = 0;
+
+        } else if (sp_value_duration(l, node, &l->stale[i]) != SP_OK) {
+            continue;
+        }
+
+        if (l->stale[i] < l->stale[0]) {
+            l->stale[0] = l->stale[i];
+        }
+    }
+}

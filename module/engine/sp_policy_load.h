@@ -1,0 +1,227 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains a policy while it is loaded: what the files said, with
+ * the places where they said it. Private to the engine.
+ */
+
+
+#ifndef SP_POLICY_LOAD_H
+#define SP_POLICY_LOAD_H
+
+
+#include "sp_policy_image.h"
+#include "sp_yaml.h"
+
+
+#define SP_FILES_MAX        128
+#define SP_FILES_BYTES      (16 * 1024 * 1024)   /* all of them */
+#define SP_LISTS_MAX        1000
+#define SP_LIST_ITEMS_MAX   1000000
+#define SP_REASONS_MAX      1000
+#define SP_CATALOGUE_MAX    10000
+#define SP_REPLACES_DEPTH   8                    /* of a chain of throttles */
+#define SP_ID_MAX           64                   /* bytes of a name */
+#define SP_MODEL_NAME_MAX   256
+
+#define SP_TIME_MIN         INT64_MIN
+#define SP_TIME_MAX         INT64_MAX
+
+
+typedef struct sp_ast_s   sp_ast_t;
+typedef struct sp_lset_s  sp_lset_t;
+typedef struct sp_lrule_s sp_lrule_t;
+
+
+/* A list while it is loaded: items by type, growing. */
+struct sp_lset_s {
+    sp_str_t          name;      /* empty: items written in a condition */
+    sp_list_type_t    type;
+    const sp_ynode_t *node;
+    unsigned          used;
+    size_t            n, max;
+    sp_place_t       *places;    /* subdivisions only */
+    uint32_t         *asns;
+    sp_network_t     *nets;
+    sp_str_t         *names;     /* globs among them */
+    sp_countries_t    countries;
+    sp_countries_t    parts;
+    uint32_t          index;     /* in the image */
+    sp_lset_t        *next;
+};
+
+
+struct sp_lrule_s {
+    const sp_ynode_t  *node;
+    const sp_ynode_t  *id_node;
+    const sp_ynode_t  *when;
+    const sp_ynode_t  *lifts;      /* sequences of ids, or NULL */
+    const sp_ynode_t  *replaces;
+    const sp_ynode_t  *valid;
+    sp_str_t           id;
+    sp_str_t           when_text;
+    unsigned           indent;     /* of a condition of several lines */
+    sp_str_t           message;
+    sp_str_t           account;
+    sp_str_t           authority;
+    sp_str_t           ticket;
+    sp_ast_t          *ast;        /* NULL: always */
+    sp_rule_kind_t     kind;
+    sp_exception_kind_t  exception;
+    int                shadow;
+    int                unknown;    /* 0 not said, 1 match, 2 skip */
+    int                reason;     /* index, or -1 */
+    int                flags;
+    int64_t            from;
+    int64_t            until;
+    unsigned           approvers;
+    uint8_t            per;
+    int                by;         /* field, or -1 */
+    int64_t            by_min;
+    unsigned           nrates;
+    sp_rate_t         *rates;
+    int                seen;       /* by the search for cycles */
+    sp_lrule_t       **lifted;     /* exceptions to a deny rule, by account */
+    unsigned           nlifted;
+    uint32_t           index;      /* in the image */
+    sp_lrule_t        *next;
+};
+
+
+typedef struct {
+    sp_str_t           code;
+    sp_str_t           public_code;
+    sp_str_t           text;
+    sp_reason_row_t    row;        /* numbers; strings are those above */
+    const sp_ynode_t  *node;
+} sp_lreason_t;
+
+
+typedef struct {
+    sp_str_t           name;
+    unsigned           tier;
+    const sp_ynode_t  *node;
+} sp_ltier_t;
+
+
+typedef struct {
+    sp_arena_t              *arena;
+    sp_diags_t              *diags;
+    const sp_policy_opts_t  *opts;
+    void                    *sha;       /* EVP_MD_CTX */
+    int                      files_ok;  /* other files may be read */
+    int                      failed;    /* no memory */
+
+    unsigned                 nfiles;
+    size_t                   bytes;
+    const char              *files[SP_FILES_MAX];   /* resolved names */
+    sp_ynode_t              *roots[SP_FILES_MAX];
+    unsigned                 nroots;
+
+    sp_str_t                 name;
+    sp_str_t                 revision;
+    sp_str_t                 owner;
+    sp_str_t                 blocked_by;
+    const sp_ynode_t        *scalars[8];   /* first place of each */
+    int64_t                  zone;         /* seconds east of UTC */
+    int64_t                  max_age[SP_AGED_SOURCES];
+    int64_t                  stale[SP_TIERS + 1];
+
+    sp_lset_t               *sets;      /* named ones, in the order found */
+    sp_lset_t              **sets_tail;
+    unsigned                 nlists;
+    unsigned                 nsets;     /* with those of conditions */
+
+    sp_lrule_t              *rules;
+    sp_lrule_t             **rules_tail;
+    unsigned                 nrules;
+    sp_lrule_t             **sorted;    /* by id, for look-ups */
+    uint32_t                 ends[SP_RULE_KINDS];
+
+    sp_lreason_t            *reasons;
+    size_t                   nreasons;
+
+    sp_ltier_t              *tiers;
+    size_t                   ntiers;
+
+    int                      used_region;  /* ip.region is asked for */
+} sp_load_t;
+
+
+sp_str_t sp_node_line(const sp_ynode_t *node);
+
+#define sp_load_error(l, node, code, help, ...)                               \
+    sp_diag_add((l)->diags, SP_DIAG_ERROR, code, sp_ynode_mark(node),         \
+                sp_node_line(node), help, __VA_ARGS__)
+
+#define sp_load_warn(l, node, code, help, ...)                                \
+    sp_diag_add((l)->diags, SP_DIAG_WARNING, code, sp_ynode_mark(node),       \
+                sp_node_line(node), help, __VA_ARGS__)
+
+/* Arena memory; NULL is remembered as a failure of the whole load. */
+void *sp_load_alloc(sp_load_t *l, size_t size);
+
+
+/* sp_policy_value.c: typed scalars; a message is given on SP_ERROR. */
+sp_rc_t sp_value_kind(sp_load_t *l, const sp_ynode_t *node, sp_ykind_t kind,
+    const char *what);
+sp_rc_t sp_value_text(sp_load_t *l, const sp_ynode_t *node, sp_str_t *s);
+sp_rc_t sp_value_name(sp_load_t *l, const sp_ynode_t *node, sp_str_t *s);
+sp_rc_t sp_value_uint(sp_load_t *l, const sp_ynode_t *node, uint64_t min,
+    uint64_t max, uint64_t *value);
+sp_rc_t sp_value_duration(sp_load_t *l, const sp_ynode_t *node,
+    int64_t *seconds);
+sp_rc_t sp_value_time(sp_load_t *l, const sp_ynode_t *node, int end,
+    int64_t *when);
+int sp_value_word(sp_load_t *l, const sp_ynode_t *node,
+    const char *const *words, size_t n);
+sp_rc_t sp_value_keys(sp_load_t *l, const sp_ynode_t *map,
+    const char *const *keys, size_t n, const char *where);
+
+/* SP_OK or SP_ERROR, without a message. */
+sp_rc_t sp_text_duration(sp_str_t s, int64_t *seconds);
+sp_rc_t sp_text_percent(sp_str_t s, int64_t *bps);
+sp_rc_t sp_text_time(sp_str_t s, int64_t zone, int end, int64_t *when);
+sp_rc_t sp_text_bool(sp_str_t s, int *value);
+
+/* sp_policy_load.c */
+sp_rc_t sp_load_read(sp_load_t *l, const sp_ynode_t *from, const char *file,
+    const char **name, sp_str_t *text);
+
+/* sp_list.c */
+void sp_load_lists(sp_load_t *l, const sp_ynode_t *map);
+sp_lset_t *sp_lset_find(sp_load_t *l, sp_str_t name);
+sp_lset_t *sp_lset_create(sp_load_t *l, sp_list_type_t type);
+sp_rc_t sp_lset_add(sp_load_t *l, sp_lset_t *set, sp_str_t item,
+    const char **why, char **help);
+void sp_lset_finish(sp_load_t *l, sp_lset_t *set);
+const char *sp_list_type_name(sp_list_type_t type);
+
+/* sp_policy_reason.c */
+void sp_load_reasons_init(sp_load_t *l);
+void sp_load_reasons(sp_load_t *l, const sp_ynode_t *map);
+int sp_load_reason(sp_load_t *l, const sp_ynode_t *node);
+
+/* sp_policy_model.c */
+void sp_load_models(sp_load_t *l, const sp_ynode_t *map);
+void sp_load_models_finish(sp_load_t *l);
+
+/* sp_policy_rule.c */
+void sp_load_rules(sp_load_t *l, const sp_ynode_t *seq, sp_rule_kind_t kind);
+sp_lrule_t *sp_lrule_find(sp_load_t *l, sp_str_t id);
+
+/* sp_policy_throttle.c */
+void sp_load_throttle(sp_load_t *l, sp_lrule_t *rule);
+
+/* sp_expr_parse.c: reads rule->when into rule->ast. */
+sp_rc_t sp_load_condition(sp_load_t *l, sp_lrule_t *rule);
+
+/* sp_policy_check.c: what only the whole policy can tell. */
+void sp_load_check(sp_load_t *l);
+
+/* sp_policy_emit.c */
+sp_policy_t *sp_load_emit(sp_load_t *l);
+
+
+#endif /* SP_POLICY_LOAD_H */
