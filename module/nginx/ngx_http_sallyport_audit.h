@@ -108,10 +108,32 @@ struct ngx_http_sallyport_answered_s {
 };
 
 
-/* lane.c */
+/* lane.c: the files, and when they are tried again. */
 
 ngx_int_t ngx_http_sallyport_lane_init(ngx_http_sallyport_audit_t *audit);
 void ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit);
+
+/* Takes a settle record that has been filled in. */
+void ngx_http_sallyport_lane_settle(ngx_http_sallyport_audit_t *audit,
+    ngx_http_sallyport_settle_t *settle);
+
+/* A file that has begun, or an error. */
+ngx_int_t ngx_http_sallyport_lane_prepare(ngx_http_sallyport_audit_t *audit);
+
+/* Ends this file and begins the next of the lane. */
+void ngx_http_sallyport_lane_rotate(ngx_http_sallyport_audit_t *audit);
+
+/* Closes the file as it is: what comes next is another lane. */
+void ngx_http_sallyport_lane_abandon(ngx_http_sallyport_lane_t *lane);
+
+void ngx_http_sallyport_lane_later(ngx_http_sallyport_lane_t *lane);
+void ngx_http_sallyport_lane_arm(ngx_http_sallyport_lane_t *lane);
+void ngx_http_sallyport_lane_complain(ngx_http_sallyport_audit_t *audit,
+    const char *what);
+void ngx_http_sallyport_lane_recovered(ngx_http_sallyport_audit_t *audit);
+
+
+/* batch.c */
 
 /*
  * Writes the settles that are due and then, unless "ctx" is NULL, the
@@ -120,9 +142,13 @@ void ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit);
 ngx_int_t ngx_http_sallyport_lane_write(ngx_http_sallyport_audit_t *audit,
     ngx_http_sallyport_ctx_t *ctx);
 
-/* Takes a settle record that has been filled in. */
-void ngx_http_sallyport_lane_settle(ngx_http_sallyport_audit_t *audit,
-    ngx_http_sallyport_settle_t *settle);
+/* Writes lane->buf; returns how many bytes are in the file, err if not all. */
+size_t ngx_http_sallyport_lane_send(ngx_http_sallyport_lane_t *lane,
+    size_t len);
+
+/* After "sent" bytes of a batch: NGX_ERROR, with the chain put right. */
+ngx_int_t ngx_http_sallyport_lane_failed(ngx_http_sallyport_audit_t *audit,
+    sp_chain_t *chain, size_t sent);
 
 
 /* audit.c */
