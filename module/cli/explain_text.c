@@ -240,8 +240,18 @@ sp_explain_effect(const sp_explain_t *explain, int rule, sp_truth_t value)
     case SP_RULE_EXCEPTION:
         return value == SP_TRUE ? "holds" : "does not match";
 
+    case SP_RULE_THROTTLE:
+    case SP_RULE_FLAG:
+        if (value != SP_FALSE
+            && explain->verdict.decision != SP_VERDICT_ALLOW)
+        {
+            return "not asked: the request is denied";
+        }
+
+        /* fall through */
+
     default:
-        return value == SP_FALSE ? "does not match" : "not in force here";
+        return value == SP_FALSE ? "does not match" : "does not apply";
     }
 }
 
@@ -282,7 +292,9 @@ sp_explain_facts(const sp_explain_t *explain)
     printf("facts\n");
 
     for (i = 0; i < SP_FIELDS; i++) {
-        if (facts->v[i].state == SP_FACT_UNKNOWN && !explain->all) {
+        if (!explain->all && (facts->v[i].state == SP_FACT_UNKNOWN
+                              || facts->v[i].state == SP_FACT_ABSENT))
+        {
             continue;
         }
 
@@ -292,7 +304,7 @@ sp_explain_facts(const sp_explain_t *explain)
     }
 
     if (!explain->all) {
-        printf("  (all others are unknown)\n");
+        printf("  the others are absent or unknown (--all shows them)\n");
     }
 }
 

@@ -167,7 +167,7 @@ sp_import_read(sp_import_t *import, char *text, size_t len)
         }
     }
 
-    if (import->errors == 0) {
+    if (import->errors == 0 && import->n != 0) {
         sp_import_twice(import);
     }
 

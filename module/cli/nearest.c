@@ -16,6 +16,8 @@
 #define SP_NEAREST_MAX     8192    /* values tried */
 #define SP_NEAREST_PAIRS   6       /* alternatives of two facts shown */
 #define SP_NEAREST_VALUES  6       /* values shown of one fact */
+#define SP_NEAREST_MANY    100     /* countries, of about 250 */
+#define SP_NEAREST_LIST    100     /* bytes of those that would not do */
 
 
 typedef struct {
@@ -29,6 +31,7 @@ typedef struct {
     sp_verdict_t   verdict;
     size_t         n;
     sp_change_t    changes[SP_NEAREST_MAX];
+    char           good[SP_NEAREST_MAX];
 } sp_nearest_t;
 
 
@@ -42,6 +45,8 @@ static sp_value_t sp_nearest_swap(sp_explain_t *explain,
     const sp_change_t *change);
 static int sp_nearest_allowed(sp_nearest_t *nearest);
 static json_t *sp_nearest_single(sp_nearest_t *nearest);
+static void sp_nearest_but(sp_nearest_t *nearest, json_t *way, size_t from,
+    size_t to);
 static json_t *sp_nearest_pairs(sp_nearest_t *nearest);
 static void sp_nearest_keep(json_t *way, const sp_change_t *change);
 
@@ -273,38 +278,83 @@ sp_nearest_allowed(sp_nearest_t *nearest)
 static json_t *
 sp_nearest_single(sp_nearest_t *nearest)
 {
-    int          allowed;
-    size_t       i;
+    size_t       i, last, good;
     json_t      *ways, *way;
     sp_change_t  back;
 
-    way = NULL;
     ways = json_array();
 
-    for (i = 0; i < nearest->n; i++) {
-        if (i == 0 || nearest->changes[i].field != nearest->changes[i - 1].field)
+    for (i = 0; i < nearest->n; i = last) {
+        way = NULL;
+        good = 0;
+
+        for (last = i; last < nearest->n
+                       && nearest->changes[last].field
+                          == nearest->changes[i].field; last++)
         {
-            way = NULL;
+            back.field = nearest->changes[last].field;
+            back.value = sp_nearest_swap(nearest->explain,
+                                         &nearest->changes[last]);
+            nearest->good[last] = (char) sp_nearest_allowed(nearest);
+            (void) sp_nearest_swap(nearest->explain, &back);
+
+            if (!nearest->good[last]) {
+                continue;
+            }
+
+            if (good++ == 0) {
+                way = json_object();
+                json_array_append_new(ways, way);
+            }
+
+            sp_nearest_keep(way, &nearest->changes[last]);
         }
 
-        back.field = nearest->changes[i].field;
-        back.value = sp_nearest_swap(nearest->explain, &nearest->changes[i]);
-        allowed = sp_nearest_allowed(nearest);
-        (void) sp_nearest_swap(nearest->explain, &back);
-
-        if (!allowed) {
-            continue;
+        if (good > SP_NEAREST_MANY) {
+            sp_nearest_but(nearest, way, i, last);
         }
-
-        if (way == NULL) {
-            way = json_object();
-            json_array_append_new(ways, way);
-        }
-
-        sp_nearest_keep(way, &nearest->changes[i]);
     }
 
     return ways;
+}
+
+
+/* Of nearly all countries, those that would not do are the shorter list. */
+
+static void
+sp_nearest_but(sp_nearest_t *nearest, json_t *way, size_t from, size_t to)
+{
+    char               list[SP_FACT_TEXT], text[SP_FACT_TEXT];
+    size_t             i, len;
+    const char        *name;
+    const sp_value_t  *now;
+
+    now = &nearest->explain->request->facts.v[nearest->changes[from].field];
+    name = sp_field(nearest->changes[from].field)->name;
+
+    len = (size_t) snprintf(list, sizeof(list), "any but%s%s",
+                            now->state == SP_FACT_KNOWN ? " " : "",
+                            now->state == SP_FACT_KNOWN
+                            ? sp_fact_value_text(now,
+                                  nearest->changes[from].field, text)
+                            : "");
+
+    for (i = from; i < to; i++) {
+        if (nearest->good[i]) {
+            continue;
+        }
+
+        (void) sp_fact_value_text(&nearest->changes[i].value,
+                                  nearest->changes[i].field, text);
+
+        if (len + strlen(text) + 2 > SP_NEAREST_LIST) {
+            return;
+        }
+
+        len += (size_t) snprintf(list + len, sizeof(list) - len, " %s", text);
+    }
+
+    json_object_set_new(way, name, json_pack("[s]", list));
 }
 
 

@@ -1,0 +1,747 @@
+// Copyright (C) the Sallyport authors
+//
+// The command, as people call it: checking and explaining policies, and the
+// life of keys and accounts in a real Redis. Exit codes and both outputs.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test, { after, before, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+
+import { BUILD, PEPPER, ROOT, kid, startRedis } from './lib/harness.mjs';
+
+const COMMAND = path.join(BUILD, 'sallyport');
+const SHIPPED = path.join(ROOT, 'policy');
+const WHO = ['--by', 'jo', '--reason', 'TICKET-1'];
+const PASSWORD = 'secret/of@redis';
+
+let dir;
+let redis;
+let store;
+
+
+const EXPLAINED = `sallyport: 1
+policy: explained
+revision: r1
+
+lists:
+  embargoed:
+    type: country
+    items: [KP, IR]
+
+models:
+  tiers:
+    1: [small]
+    2: [medium]
+    3: [frontier]
+
+deny:
+  - id: embargo-address
+    when: ip.country in @embargoed
+    unknown: match
+    reason: JUR_IP_EMBARGO
+
+  - id: unlisted-model
+    when: not has(model.tier)
+    reason: MODEL_UNKNOWN
+
+  - id: level-for-tier
+    when: has(model.tier) and model.tier == 3 and account.level < 3
+    reason: KYC_LEVEL
+
+allow:
+  - id: verified
+    when: account.status == verified
+
+throttle:
+  - id: per-account
+    meter: requests
+    per: [account.id]
+    rate: 6000/min
+    burst: 100
+`;
+
+
+// { code, out, err } of one call; "input" goes to its standard input.
+function run(args, { input = '', env = {} } = {}) {
+    const { status, stdout, stderr, signal } = spawnSync(COMMAND, args, {
+        input,
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH, SALLYPORT_STORE: store,
+            SALLYPORT_PEPPER: path.join(dir, 'pepper'), ...env },
+        timeout: 30000,
+    });
+
+    assert.equal(signal, null, `${args.join(' ')} ended by a signal`);
+    assert.doesNotMatch(stderr, /Sanitizer|runtime error/);
+
+    return { code: status, out: stdout, err: stderr };
+}
+
+
+function fine(args, options) {
+    const r = run(args, options);
+
+    assert.equal(r.code, 0, `${args.join(' ')}\n${r.out}${r.err}`);
+
+    return r;
+}
+
+
+function refused(args, code, pattern, options) {
+    const r = run(args, options);
+
+    assert.equal(r.code, code, `${args.join(' ')}\n${r.out}${r.err}`);
+    assert.match(r.err, pattern);
+
+    return r;
+}
+
+
+function write(name, text) {
+    const file = path.join(dir, name);
+
+    fs.writeFileSync(file, text);
+
+    return file;
+}
+
+
+async function record(key) {
+    const flat = await redis.call('HGETALL', key);
+
+    return Object.fromEntries(flat.flatMap((v, i) =>
+        (i % 2 === 0 ? [[v, flat[i + 1]]] : [])));
+}
+
+
+before(async () => {
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sallyport-cli-'));
+    write('pepper', PEPPER + '\n');
+    redis = await startRedis(dir);
+    await redis.call('CONFIG', 'SET', 'requirepass', PASSWORD);
+    await redis.call('AUTH', PASSWORD);
+    store = `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:` +
+        `${redis.port}/0`;
+});
+
+after(async () => {
+    await redis?.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+});
+
+
+describe('the command line', () => {
+    test('every verb has a help of its own', () => {
+        const verbs = [...fine(['help']).out.matchAll(/^ {2}(\w+(?: \w+)?) {2}/gm)]
+            .map((m) => m[1].trim());
+
+        assert.ok(verbs.includes('key new') && verbs.includes('explain'));
+
+        for (const verb of verbs) {
+            assert.match(fine([...verb.split(' '), '--help']).out,
+                new RegExp(`^usage: sallyport ${verb} `));
+        }
+    });
+
+    test('a mistyped verb or option is recognised', () => {
+        refused(['chek', 'x'], 4, /did you mean 'check'/);
+        refused(['key', 'revok'], 4, /did you mean 'key revoke'/);
+        refused(['check', 'x', '--frmat', 'json'], 4,
+            /did you mean 'format'/);
+        refused(['check', 'x', 'y'], 4, /one argument too many/);
+        refused(['check'], 4, /argument is missing/);
+        refused(['check', 'x', '--format', 'text', '--format', 'json'], 4,
+            /given twice/);
+    });
+
+    test('what changes something needs to say who and why', () => {
+        for (const args of [['account', 'set', 'a', 'level=1'],
+            ['account', 'suspend', 'a'], ['account', 'restore', 'a'],
+            ['key', 'new', '--account', 'a', '--name', 'n'],
+            ['key', 'revoke', '--name', 'n'],
+            ['key', 'import', '--plain', 'f']])
+        {
+            refused(args, 4, /needs --by/);
+            refused([...args, '--by', 'jo'], 4, /needs --reason/);
+            refused([...args, '--by', 'jo', '--reason', 'a\nb'], 4,
+                /control character/);
+        }
+    });
+});
+
+
+describe('check', () => {
+    const GOOD = `sallyport: 1
+policy: small
+revision: r7
+
+lists:
+  shut:
+    type: country
+    items: [KP]
+
+deny:
+  - id: shut-out
+    when: ip.country in @shut
+    unknown: match
+    reason: JUR_IP_EMBARGO
+
+allow:
+  - id: verified
+    when: account.status == verified
+`;
+
+    test('the shipped policy has no errors', () => {
+        const { out } = fine(['check', SHIPPED]);
+
+        assert.match(out, /fine, 0 errors/);
+        assert.match(out, /sha256:[0-9a-f]{64}/);
+    });
+
+    test('says what a small policy holds, as text and as JSON', () => {
+        const file = write('good.yaml', GOOD);
+        const { out } = fine(['check', file]);
+
+        assert.match(out, /policy small revision r7: 1 deny, 1 allow,/);
+
+        const report = JSON.parse(fine(['check', file, '--format', 'json'])
+            .out);
+
+        assert.equal(report.ok, true);
+        assert.equal(report.policy.revision, 'r7');
+        assert.deepEqual(report.policy.rules,
+            { deny: 1, allow: 1, throttle: 0, flag: 0, exception: 0 });
+        assert.equal(report.policy.sha256,
+            createHash('sha256').update(GOOD).digest('hex'));
+    });
+
+    test('an error has its place and what would fit', () => {
+        const file = write('bad.yaml', GOOD.replace('ip.country in',
+            'ip.countri in'));
+        const { err, out } = refused(['check', file], 1, /bad\.yaml:12:11/);
+
+        assert.match(err, /ip\.country/);
+        assert.match(out, /refused, [1-9]\d* error/);
+
+        const report = JSON.parse(run(['check', file, '--format', 'json'])
+            .out);
+        const [first] = report.diagnostics;
+
+        assert.equal(report.ok, false);
+        assert.equal(report.policy, null);
+        assert.equal(first.severity, 'error');
+        assert.equal(first.line, 12);
+        assert.equal(first.col, 11);
+        assert.match(first.code, /^SP\d{3}$/);
+    });
+
+    test('--strict refuses what only deserves a warning', () => {
+        const stale = write('stale.yaml', GOOD.replace('    items: [KP]',
+            '    source: memo\n    review_by: 2026-01-31\n    items: [KP]'));
+        const at = ['--now', '2027-01-01'];
+
+        fine(['check', stale, ...at]);
+        refused(['check', stale, '--strict', ...at], 1, /warning/);
+        fine(['check', stale, '--strict', '--now', '2026-01-01']);
+    });
+
+    test('a policy that is not there', () => {
+        refused(['check', path.join(dir, 'none.yaml')], 1, /cannot open/);
+        refused(['check', dir], 1, /without a policy\.yaml/);
+    });
+});
+
+
+describe('explain', () => {
+    let POLICY;
+
+    before(() => { POLICY = write('explained.yaml', EXPLAINED); });
+
+    const ACCOUNT = {
+        id: 'acme', type: 'individual', status: 'verified', level: 2,
+        verified_at: '-30d', expires_at: '+300d', screening: 'clear',
+        screened_at: 'now', residence: 'SE', use_locations: ['SE', 'NO'],
+    };
+    const explain = (request, ...more) => {
+        const r = run(['explain', POLICY, '--request', '-', '--format',
+            'json', ...more], { input: JSON.stringify(request) });
+
+        assert.equal(r.code, 0, r.err);
+
+        return JSON.parse(r.out);
+    };
+
+    test('an allow names its rule and its limits', () => {
+        const got = explain({ ip: { country: 'SE' }, model: 'medium',
+            account: ACCOUNT });
+
+        assert.equal(got.decision, 'allow');
+        assert.equal(got.rule, 'verified');
+        assert.deepEqual(got.limits, [{ rule: 'per-account', limit: 6000,
+            period_s: 60, burst: 100 }]);
+        assert.equal(got.facts['account.status'], 'verified');
+        assert.deepEqual(got.facts['account.places'], ['SE', 'NO']);
+        assert.equal(got.facts['account.plan'].state, 'absent');
+        assert.equal(got.facts['model.tier'], 2);
+    });
+
+    test('a denial shows the test, the fact, and what would allow it', () => {
+        const got = explain({ ip: { country: 'KP' }, model: 'medium',
+            account: ACCOUNT });
+
+        assert.equal(got.decision, 'deny');
+        assert.equal(got.status, 451);
+        assert.equal(got.reason, 'JUR_IP_EMBARGO');
+        assert.equal(got.rule, 'embargo-address');
+
+        const rule = got.rules.find((r) => r.id === 'embargo-address');
+
+        assert.equal(rule.value, 'true');
+        assert.equal(rule.line, 17);
+        assert.ok(rule.tests.some((t) => t.text.includes('@embargoed')
+            && t.value === 'true' && t.facts['ip.country'] === 'KP'));
+
+        const [way] = got.would_be_allowed_if;
+
+        assert.deepEqual(Object.keys(way), ['ip.country']);
+        assert.deepEqual(way['ip.country'], ['any but KP IR']);
+
+        const text = run(['explain', POLICY, '--request', '-'], { input:
+            JSON.stringify({ ip: { country: 'KP' }, model: 'medium',
+                account: ACCOUNT }) }).out;
+
+        assert.match(text, /^deny 451 JUR_IP_EMBARGO/);
+        assert.match(text, /embargo-address .*true .*matched {2}<- reported/);
+        assert.match(text, /@embargoed .*true .*ip\.country = KP/);
+        assert.match(text, /would be allowed if {3}ip\.country = /);
+    });
+
+    test('facts may be given outright, and have the last word', () => {
+        const given = { 'account.status': 'verified', 'account.level': 3,
+            'ip.country': 'SE' };
+        const request = { model: 'frontier', facts: given };
+
+        assert.equal(explain(request).decision, 'allow');
+        assert.equal(explain({ ...request, facts: { ...given,
+            'account.level': 2 } }).reason, 'KYC_LEVEL');
+        assert.equal(explain({ ...request, facts: { ...given,
+            'account.status': 'unknown' } }).decision, 'deny');
+        assert.equal(explain({ ...request, facts: { ...given,
+            'account.status': 'suspended' } }).reason, 'ACCT_SUSPENDED');
+        assert.equal(explain({ ...request, account: ACCOUNT }).facts[
+            'account.level'], 3);
+    });
+
+    test('two changes are found where one is not enough', () => {
+        const got = explain({ ip: { country: 'SE' }, model: 'frontier',
+            account: { id: 'new', type: 'individual', status: 'unverified',
+                level: 0 } });
+
+        assert.equal(got.decision, 'deny');
+        assert.ok(got.would_be_allowed_if.some((way) =>
+            way['account.status']?.[0] === 'verified'
+            && way['account.level']?.[0] === '3'));
+    });
+
+    test('a source that failed is not a legal refusal', () => {
+        const failed = explain({ ip: { country: 'SE' }, model: 'small',
+            account: 'failed' });
+
+        assert.equal(failed.status, 503);
+        assert.equal(failed.reason, 'VERIFICATION_UNAVAILABLE');
+        assert.equal(explain({ ip: { country: 'KP' }, model: 'small',
+            account: 'failed' }).status, 451);
+    });
+
+    test('keys and records as the gate would judge them', () => {
+        const with_ = (more) => explain({ ip: { country: 'SE' },
+            model: 'small', account: ACCOUNT, ...more }).reason;
+
+        assert.equal(with_({ key: 'missing' }), 'CRED_MISSING');
+        assert.equal(with_({ key: 'unknown' }), 'CRED_UNKNOWN');
+        assert.equal(with_({ key: { status: 'revoked' } }), 'CRED_REVOKED');
+        assert.equal(with_({ key: { expires_at: '2020-01-01' } }),
+            'CRED_EXPIRED');
+        assert.equal(with_({ ip: { addr: '192.0.2.1', country: 'SE' },
+            key: { networks: '203.0.113.0/24' } }), 'CRED_CIDR');
+        assert.equal(with_({ account: 'missing' }), 'KYC_MISSING');
+        assert.equal(with_({ account: { ...ACCOUNT, status: 'approved' } }),
+            'KYC_RECORD_INVALID');
+        assert.equal(with_({ body: '{"model":"small","model":"frontier"}',
+            model: undefined }), 'BODY_AMBIGUOUS');
+        assert.equal(with_({ route: { method: 'POST', path: '/v2/x' } }),
+            'ROUTE_UNKNOWN');
+        assert.equal(with_({ models: ['small', 'unheard-of'],
+            model: undefined }), 'MODEL_UNKNOWN');
+    });
+
+    test('--expect turns the answer into an exit code', () => {
+        const input = JSON.stringify({ ip: { country: 'KP' } });
+        const args = ['explain', POLICY, '--request', '-', '--expect'];
+
+        fine([...args, 'deny'], { input });
+        refused([...args, 'allow'], 3, /expected allow, decided deny/,
+            { input });
+    });
+
+    test('what cannot be meant is refused with a hint', () => {
+        const bad = (input, pattern) => refused(['explain', POLICY,
+            '--request', '-'], 1, pattern, { input });
+
+        bad('{"ip"', /standard input:1:\d+: /);
+        bad('{"moddel": "x"}', /did you mean 'model'/);
+        bad('{"ip": {"country": "QQ"}}', /'QQ' is no ISO 3166 code/);
+        bad('{"facts": {"acount.level": 1}}',
+            /did you mean 'account\.level'/);
+        bad('{"facts": {"account.level": 7}}', /cannot be 7/);
+        bad('{"facts": {"account.status": "verifed"}}',
+            /did you mean 'verified'/);
+        bad('{"route": "chat.completion"}', /did you mean 'chat\.completions'/);
+    });
+
+    test('an address is looked up in a database', () => {
+        const geo = path.join(BUILD, 'geo/country.mmdb');
+
+        if (!fs.existsSync(geo)) {
+            assert.fail('build/geo/country.mmdb is not built');
+        }
+
+        assert.equal(explain({ ip: '175.45.176.1', model: 'small',
+            account: ACCOUNT }, '--geo', geo).status, 451);
+        assert.equal(explain({ ip: '193.0.6.139', model: 'small',
+            account: ACCOUNT }, '--geo', geo).decision, 'allow');
+        refused(['explain', POLICY, '--request', '-', '--geo', POLICY], 1,
+            /--geo/, { input: '{}' });
+    });
+});
+
+
+describe('accounts', () => {
+    const KEY = 'sp:data:acct:acme';
+
+    test('a life: made, changed, suspended, restored', async () => {
+        fine(['account', 'set', 'acme', 'type=individual', 'status=verified',
+            'level=1', 'verified_at=now', 'expires_at=+365d',
+            'screening=clear', 'screened_at=now', 'residence=SE', ...WHO]);
+
+        const first = await record(KEY);
+
+        assert.equal(first.v, '1');
+        assert.equal(first.ver, '1');
+        assert.equal(first.by, 'jo');
+        assert.equal(first.why, 'TICKET-1');
+        assert.ok(Math.abs(first.expires_at - first.verified_at
+            - 365 * 86400) <= 1);
+        assert.ok(Math.abs(first.changed_at - Date.now() / 1000) < 60);
+
+        fine(['account', 'set', 'acme', 'plan=pro', 'x_cleared=yes', ...WHO]);
+        assert.equal((await record(KEY)).ver, '2');
+
+        fine(['account', 'suspend', 'acme', ...WHO]);
+        assert.equal((await record(KEY)).status, 'suspended');
+
+        fine(['account', 'restore', 'acme', ...WHO]);
+
+        const last = await record(KEY);
+
+        assert.equal(last.status, 'verified');
+        assert.equal(last.was, undefined);
+        assert.equal(last.ver, '4');
+
+        fine(['account', 'set', 'acme', 'plan=', '--unset', 'x_cleared',
+            ...WHO]);
+        assert.ok(!('plan' in await record(KEY)));
+        assert.ok(!('x_cleared' in await record(KEY)));
+    });
+
+    test('the first record makes the meta record, once', async () => {
+        const meta = await record('sp:data:meta');
+
+        assert.equal(meta.schema, '1');
+        assert.equal(meta.term, '1');
+        assert.match(meta.dataset,
+            /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+
+        fine(['account', 'set', 'other', 'type=individual',
+            'status=unverified', 'level=0', ...WHO]);
+        assert.deepEqual(await record('sp:data:meta'), meta);
+    });
+
+    test('a change that changes nothing is not written', async () => {
+        const was = await record(KEY);
+
+        assert.match(fine(['account', 'set', 'acme', 'level=1',
+            'residence=SE', '--by', 'another', '--reason', 'other']).out,
+        /nothing to change/);
+        assert.deepEqual(await record(KEY), was);
+    });
+
+    test('what the gate would call invalid is not written', async () => {
+        const was = await record(KEY);
+
+        for (const [args, pattern] of [
+            [['status=verifed'], /status .*\n.*did you mean 'verified'/],
+            [['level=2'], /use_locations is missing/],
+            [['residence=QQ'], /residence/],
+            [['owners=SE:9000,NO:2000'], /owners/],
+            [['egress=203.0.113.1/24'], /egress/],
+            [['levle=2'], /did you mean 'level'/],
+            [['ver=9'], /kept by this command/],
+            [['expires_at=tomorrow'], /is no time/],
+            [['plan'], /not FIELD=VALUE/],
+        ]) {
+            refused(['account', 'set', 'acme', ...args, ...WHO], 1, pattern);
+        }
+
+        refused(['account', 'set', 'bad id', 'level=1', ...WHO], 4, /bad id/);
+        assert.deepEqual(await record(KEY), was);
+    });
+
+    test('a record spoilt by hand is named, and told by the code', async () => {
+        await redis.call('HSET', 'sp:data:acct:spoilt', 'v', 1, 'ver', 1,
+            'type', 'individual', 'status', 'fine', 'level', 1);
+        refused(['account', 'get', 'spoilt'], 3, /status/);
+
+        const { code, out } = run(['account', 'get', 'spoilt', '--format',
+            'json']);
+
+        assert.equal(code, 3);
+        assert.equal(JSON.parse(out).invalid.field, 'status');
+        refused(['account', 'get', 'nobody'], 1, /there is no account/);
+        refused(['account', 'restore', 'acme', ...WHO], 1,
+            /is not suspended/);
+        refused(['account', 'suspend', 'nobody', ...WHO], 1,
+            /there is no account/);
+    });
+
+    test('ten people at once: no change is lost or made twice', async () => {
+        const { spawn } = await import('node:child_process');
+        const codes = await Promise.all(Array.from({ length: 10 }, (_, i) =>
+            new Promise((resolve) => spawn(COMMAND, ['account', 'set', 'acme',
+                `x_n${i}=1`, ...WHO], { stdio: 'ignore',
+                env: { SALLYPORT_STORE: store } }).once('exit', resolve))));
+        const got = await record(KEY);
+        const done = codes.filter((c) => c === 0).length;
+
+        assert.ok(done >= 1 && codes.every((c) => c === 0 || c === 1));
+        assert.equal(Object.keys(got).filter((f) => f.startsWith('x_n'))
+            .length, done);
+        assert.equal(Number(got.ver), 5 + done);
+    });
+
+    test('a database with records but without meta is refused', async () => {
+        const uri = store.replace(/\/0$/, '/5');
+
+        await redis.call('SELECT', 5);
+        await redis.call('HSET', 'sp:data:acct:x', 'v', 1);
+        refused(['account', 'set', 'y', 'type=individual',
+            'status=unverified', 'level=0', ...WHO, '--store', uri], 1,
+        /has records but no sp:data:meta/);
+        assert.equal(await redis.call('EXISTS', 'sp:data:acct:y'), 0);
+        await redis.call('SELECT', 0);
+    });
+
+    test('explain takes a record from the store', () => {
+        const r = fine(['explain', write('stored.yaml', EXPLAINED),
+            '--request', '-', '--account', 'acme', '--format', 'json'],
+        { input: '{"ip": {"country": "SE"}, "model": "small"}' });
+
+        assert.equal(JSON.parse(r.out).decision, 'allow');
+        assert.equal(JSON.parse(r.out).facts['account.id'], 'acme');
+    });
+});
+
+
+describe('keys', () => {
+    const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ' +
+        'abcdefghijklmnopqrstuvwxyz';
+
+    test('a new key: printed once, stored as its id', async () => {
+        const { out, err } = fine(['key', 'new', '--account', 'acme',
+            '--name', 'ci', '--expires', '90d', '--networks',
+            '203.0.113.0/24', '--tiers', '1,2', ...WHO]);
+        const key = out.trim();
+
+        assert.match(out, /^sk-sp-[0-9A-Za-z]{49}\n$/);
+
+        const crc = [...(await import('node:zlib')).gzipSync(key.slice(0, -6))
+            .subarray(-8, -4)].reduceRight((n, b) => n * 256 + b, 0);
+        const sum = Array.from({ length: 6 }, (_, i) =>
+            base62[Math.floor(crc / 62 ** i) % 62]).reverse().join('');
+
+        assert.equal(key.slice(-6), sum);
+
+        const got = await record('sp:data:key:' + kid(key));
+
+        assert.ok(err.includes(kid(key)));
+        assert.equal(got.account, 'acme');
+        assert.equal(got.name, 'ci');
+        assert.equal(got.status, 'active');
+        assert.equal(got.networks, '203.0.113.0/24');
+        assert.equal(got.tiers, '1,2');
+        assert.ok(Math.abs(got.expires_at - Date.now() / 1000
+            - 90 * 86400) < 60);
+
+        const all = JSON.stringify(await Promise.all((await redis.call('KEYS',
+            '*')).map((k) => record(k))));
+
+        assert.ok(!all.includes(key.slice(6)));
+        assert.ok(!err.includes(key));
+
+        assert.equal(fine(['key', 'hash'], { input: key + '\n' }).out.trim(),
+            kid(key));
+        refused(['key', 'hash'], 1, /checksum does not fit/,
+            { input: key.slice(0, -1) + (key.endsWith('0') ? '1' : '0') });
+    });
+
+    test('two keys differ', () => {
+        const keys = Array.from({ length: 5 }, (_, i) => JSON.parse(
+            fine(['key', 'new', '--account', 'acme', '--name', 'n' + i,
+                '--format', 'json', ...WHO]).out));
+
+        assert.equal(new Set(keys.map((k) => k.key)).size, 5);
+        keys.forEach((k) => assert.equal(k.kid, kid(k.key)));
+    });
+
+    test('what cannot work is refused before anything is written', async () => {
+        const make = (...more) => ['key', 'new', '--account', 'acme',
+            '--name', 'x', ...more, ...WHO];
+        const count = (await redis.call('KEYS', 'sp:data:key:*')).length;
+
+        refused(make('--networks', '203.0.113.1/24'), 1, /networks/);
+        refused(make('--tiers', '9'), 1, /tiers/);
+        refused(make('--expires', '2020-01-01'), 4, /over already/);
+        refused(make('--expires', 'soon'), 4, /is no time/);
+        refused(make('--pepper', write('short', 'short')), 1,
+            /at least 16/);
+        refused(['key', 'new', '--account', 'nobody', '--name', 'x', ...WHO],
+            1, /there is no account 'nobody'/);
+        refused(['key', 'new', '--account', 'acme', '--name', 'ci', ...WHO],
+            1, /has a key of that name already/);
+        assert.equal((await redis.call('KEYS', 'sp:data:key:*')).length,
+            count);
+    });
+
+    test('revoking by name and by id', async () => {
+        const { key } = JSON.parse(fine(['key', 'new', '--account', 'acme',
+            '--name', 'leaked', '--format', 'json', ...WHO]).out);
+        const id = 'sp:data:key:' + kid(key);
+
+        fine(['key', 'revoke', '--name', 'leaked', ...WHO]);
+        assert.equal((await record(id)).status, 'revoked');
+        assert.equal((await record(id)).ver, '2');
+        assert.match(fine(['key', 'revoke', '--kid', kid(key), ...WHO]).out,
+            /revoked already/);
+        assert.equal((await record(id)).ver, '2');
+        refused(['key', 'revoke', '--name', 'none', ...WHO], 1,
+            /no key has the name/);
+        refused(['key', 'revoke', '--kid', 'f'.repeat(32), ...WHO], 1,
+            /has no key/);
+    });
+
+    test('importing digests: all or nothing, and again', async () => {
+        const digest = (k) => createHash('sha256').update(k).digest('hex');
+        const file = write('keys.csv', '# from elsewhere\r\n' +
+            `acme,old-1,${digest('sk-old-1')}\r\n\n` +
+            `acme,old-2,${digest('sk-old-2').toUpperCase()}`);
+        const args = ['key', 'import', '--hash', 'sha256', file, ...WHO];
+
+        assert.match(fine(args).out, /2 keys stored, 0 there already/);
+        assert.match(fine(args).out, /0 keys stored, 2 there already/);
+        assert.equal((await record('sp:data:key:' + kid('sk-old-2'))).name,
+            'old-2');
+
+        fine(['key', 'revoke', '--name', 'old-1', ...WHO]);
+        fine(args);
+        assert.equal((await record('sp:data:key:' + kid('sk-old-1'))).status,
+            'revoked');
+
+        fine(['key', 'import', '--plain', write('plain.csv',
+            'acme,old-3,sk-old-3\n'), ...WHO]);
+        assert.equal((await record('sp:data:key:' + kid('sk-old-3'))).status,
+            'active');
+
+        const count = (await redis.call('KEYS', 'sp:data:key:*')).length;
+        const secret = 'not*a*key';
+
+        for (const [text, pattern] of [
+            [`acme,a,sk-a\nacme,b,${secret}\n`, /plain\.csv:2: the key is/],
+            ['acme,a,sk-a\nacme,b,sk-a\n', /same key/],
+            ['acme,a,sk-a\nacme,a,sk-b\n', /key of that name/],
+            ['acme,a\n', /three parts/],
+            ['ac me,a,sk-a\n', /account is no id/],
+            ['acme,other,sk-old-3\n', /another account or name/],
+            ['\n# nothing\n', /has no keys/],
+        ]) {
+            const { err } = refused(['key', 'import', '--plain',
+                write('plain.csv', text), ...WHO], 1, pattern);
+
+            assert.ok(!err.includes(secret));
+        }
+
+        assert.equal((await redis.call('KEYS', 'sp:data:key:*')).length,
+            count);
+    });
+
+    test('the list has what was made', () => {
+        const rows = JSON.parse(fine(['key', 'list', '--account', 'acme',
+            '--format', 'json']).out);
+        const by = Object.fromEntries(rows.map((r) => [r.name, r]));
+
+        assert.equal(by.ci.status, 'active');
+        assert.equal(by.leaked.status, 'revoked');
+        assert.match(fine(['key', 'list', '--name', 'ci']).out,
+            /ci .*active .*203\.0\.113\.0\/24/);
+    });
+});
+
+
+describe('the store', () => {
+    const get = (uri, ...more) => ['account', 'get', 'acme', '--store', uri,
+        ...more];
+
+    test('no message has the password', () => {
+        const wrong = `redis://:wrong-pass@127.0.0.1:${redis.port}`;
+        const { err } = refused(get(wrong), 1, /refused AUTH/);
+
+        assert.ok(!err.includes('wrong-pass'));
+        assert.ok(!refused(get('redis://:hush%4@127.0.0.1'), 1, /%/).err
+            .includes('hush'));
+        assert.ok(!refused(get('redis://:hush@127.0.0.1:1'), 1,
+            /cannot reach the store at 127\.0\.0\.1:1/).err.includes('hush'));
+        refused(get('rediss://127.0.0.1'), 1, /TLS/);
+        refused(get('http://127.0.0.1'), 1, /redis:\/\//);
+        refused(['account', 'get', 'acme'], 1, /no store/,
+            { env: { SALLYPORT_STORE: '' } });
+    });
+
+    test('a password from a file', () => {
+        fine(get(`redis://127.0.0.1:${redis.port}`, '--store-password',
+            write('password', PASSWORD + '\n')));
+        refused(get(store, '--store-password', path.join(dir, 'password')), 1,
+            /leave one out/);
+    });
+
+    test('a store that hangs is given up', async () => {
+        redis.kill('SIGSTOP');
+
+        try {
+            const start = Date.now();
+
+            refused(get(store, '--timeout', '1'), 1, /did not answer|cannot reach/);
+            assert.ok(Date.now() - start < 10000);
+
+        } finally {
+            redis.kill('SIGCONT');
+        }
+    });
+
+    test('replicas that do not have it are told', () => {
+        refused(['account', 'set', 'acme', 'plan=late', ...WHO,
+            '--replicas', '1'], 1, /only 0 of 1 replicas/);
+    });
+});
