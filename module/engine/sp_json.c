@@ -243,7 +243,7 @@ sp_json_value(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
         json->state = SP_JSON_S_LITERAL;
         json->escape = *p == 'n' ? 0 : *p == 't' ? 1 : 2;
         json->sub = 0;
-        return p;
+        return sp_json_literal(json, p, end);
 
     default:
         if (*p < '1' || *p > '9') {
@@ -259,7 +259,7 @@ sp_json_value(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
         json->text[json->text_len++] = *p;
     }
 
-    return p + 1;
+    return sp_json_number(json, p + 1, end);
 }
 
 

@@ -127,6 +127,11 @@ sp_json_plain(sp_json_pos_t p, sp_json_pos_t end)
 
             if (mask != 0) {
                 p += __builtin_ctz((unsigned) mask);
+
+                if (*p < 0x80) {
+                    return p;
+                }
+
                 break;
             }
 
@@ -164,6 +169,24 @@ sp_json_plain(sp_json_pos_t p, sp_json_pos_t end)
         }
 
         do {
+            if (end - p >= 3) {
+
+                /* most scripts, without a call; others have narrower rules */
+
+                if (*p >= 0xe1 && *p <= 0xec) {
+                    if ((p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+                        p += 3;
+                        continue;
+                    }
+
+                } else if (*p >= 0xc2 && *p <= 0xdf) {
+                    if ((p[1] & 0xc0) == 0x80) {
+                        p += 2;
+                        continue;
+                    }
+                }
+            }
+
             n = sp_utf8_char(p, (size_t) (end - p));
 
             if (n == 0) {

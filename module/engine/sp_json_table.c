@@ -223,7 +223,22 @@ static size_t
 sp_json_fold(const unsigned char *key, size_t len, unsigned char *folded)
 {
     size_t         i, n;
-    unsigned char  c;
+    unsigned char  c, all;
+
+    if (len <= SP_JSON_KEY) {
+        all = 0;
+
+        for (i = 0; i < len; i++) {
+            c = key[i];
+            all |= c;
+            folded[i] = (unsigned char)
+                        (c | ((unsigned char) (c - 'A') < 26 ? 0x20 : 0));
+        }
+
+        if (all < 0x80) {
+            return len;
+        }
+    }
 
     if (len > 3 * SP_JSON_KEY) {
         return 0;
@@ -237,10 +252,7 @@ sp_json_fold(const unsigned char *key, size_t len, unsigned char *folded)
 
         c = key[i];
 
-        if ((unsigned) c - 'A' < 26) {
-            c |= 0x20;
-
-        } else if (c == 0xc5 && len - i >= 2 && key[i + 1] == 0xbf) {
+        if (c == 0xc5 && len - i >= 2 && key[i + 1] == 0xbf) {
             c = 's';
             i += 1;
 
@@ -249,6 +261,9 @@ sp_json_fold(const unsigned char *key, size_t len, unsigned char *folded)
         {
             c = 'k';
             i += 2;
+
+        } else if (c >= 'A' && c <= 'Z') {
+            c |= 0x20;
         }
 
         folded[n] = c;
