@@ -50,10 +50,16 @@ export function keyFields(account, fields = {}) {
 }
 
 
+// What tells an emptied database from one without this key.
+export const writeMeta = (redis) =>
+    redis.call('HSET', 'sp:data:meta', 'schema', 1, 'dataset', 'tests');
+
+
 // Writes both; returns the key to call with.
 export async function enrol(redis, id, account = {}, key = {},
     { raw = 'sk-' + id, pepper = PEPPER } = {})
 {
+    await writeMeta(redis);
     await redis.call('HSET', 'sp:data:acct:' + id, ...accountFields(account));
     await redis.call('HSET', 'sp:data:key:' + kid(raw, pepper),
         ...keyFields(id, key));

@@ -18,10 +18,11 @@ import { startUpstream } from '../../../demo/upstream.mjs';
 import { spawnServer, freePort, until } from './process.mjs';
 import { startRedis } from './redis.mjs';
 import { readLanes, readRecords, verifyChain, verifyLedger } from './audit.mjs';
-import { PEPPER, enrol } from './accounts.mjs';
+import { PEPPER, enrol, writeMeta } from './accounts.mjs';
 
 export { until, spawnServer, freePort } from './process.mjs';
-export { kid, enrol, accountFields, keyFields, PEPPER } from './accounts.mjs';
+export { kid, enrol, writeMeta, accountFields, keyFields,
+    PEPPER } from './accounts.mjs';
 export { ledger, readLanes, readRecords, verifyChain } from './audit.mjs';
 export { startRedis, connectRedis } from './redis.mjs';
 export { startUpstream } from '../../../demo/upstream.mjs';
@@ -354,6 +355,7 @@ export async function gate(t, o = {}) {
 
     if (!o.without?.includes('redis')) {
         g.redis = await startRedis(g.file('redis'));
+        await writeMeta(g.redis);
         await o.seed?.(g.redis);
     }
 
