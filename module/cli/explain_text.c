@@ -327,7 +327,8 @@ sp_explain_nearest_text(const sp_explain_t *explain)
     }
 
     json_array_foreach(explain->nearest, i, way) {
-        printf("%s", i == 0 ? "would be allowed if   " : "                or if ");
+        printf("%s", i == 0 ? "would be allowed if   "
+                            : "                or if ");
         n = 0;
 
         json_object_foreach(way, fact, values) {

@@ -30,7 +30,7 @@ static int sp_cli_key_hash_run(const sp_cli_args_t *args);
 static const sp_cli_opt_t  sp_cli_key_new_opts[] = {
     { "account", "ID", "the account that the key belongs to" },
     { "name", "NAME", "what the issuer calls the key; one of its kind" },
-    { "expires", "TIME", "90d, 2027-01-01 (its first second, UTC); else never" },
+    { "expires", "TIME", "90d, or 2027-01-01 (its first second, UTC)" },
     { "not-before", "TIME", "the key is of no use before" },
     { "networks", "CIDR,...", "the key is of no use from elsewhere" },
     { "tiers", "N,...", "only models of these tiers" },

@@ -24,6 +24,20 @@ struct sp_store_s {
 };
 
 
+typedef struct {
+    char      *host;        /* NULL: "path" is used */
+    char      *path;
+    char      *user;
+    char      *password;
+    unsigned   port;
+    unsigned   db;
+} sp_store_url_t;
+
+
+/* store_url.c; SP_ERROR after a message. "url" is zeroed before. */
+sp_rc_t sp_store_url(const char *text, sp_store_url_t *url);
+void sp_store_url_free(sp_store_url_t *url);
+
 /* One command; NULL after a message: no answer, or an error as answer. */
 redisReply *sp_store_call(sp_store_t *store, int argc, const char **argv,
     const size_t *lens);
