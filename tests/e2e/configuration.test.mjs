@@ -37,7 +37,7 @@ const REFUSED = [
         { geo: 'sallyport_geo country=/etc/passwd;' }, 'sallyport_geo',
         /passwd/],
     ['a store that is none', { store: 'sallyport_store http://x/;' },
-        'sallyport_store', /http:\/\/x/],
+        'sallyport_store', /redis:\/\//],
     ['a zone that is too small', { zone: '1k' }, 'sallyport_zone', /zone/],
     ['a directive twice', { location: 'sallyport on;' }, null,
         /duplicate/],

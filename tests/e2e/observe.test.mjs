@@ -67,8 +67,9 @@ test('observe: answers and what the upstream sees are the same bytes',
             };
         }
 
+        // Where a chunk ends is the kernel's choice; what is in them is not.
         const clean = (text) => text.replace(/^Date: .*\r\n/gim, '')
-            .replace(/demo-\d+/g, '');
+            .replace(/demo-\d+/g, '').replace(/\r\n[0-9a-f]+\r\n/g, '');
         const seen = (x) => {
             const { method, url, rawHeaders, body } = x.upstream.arrivals.pop();
             const host = String(x.upstream.port);

@@ -12,10 +12,11 @@ const OpenAI = sdk('openai').default;
 const Anthropic = sdk('@anthropic-ai/sdk').default;
 const Anthropic0 = sdk('anthropic-0').default;
 
+const file = sharedBy(after);
 let g;
 
 before(async () => {
-    g = await gate(sharedBy(after));
+    g = await gate(file);
     await g.enrol('acme');
     await g.enrol('low', { level: 1 });
     await g.enrol('held', { status: 'suspended' });

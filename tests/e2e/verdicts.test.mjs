@@ -7,8 +7,8 @@ import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { gate, chat, sharedBy, until, FROM } from './lib/harness.mjs';
 
-let g;
 const file = sharedBy(after);
+let g;
 
 before(async () => {
     g = await gate(file);

@@ -106,8 +106,8 @@ ${o.main ?? ''}
 events { worker_connections 512; }
 http {
     ${temp}
-    access_log ${g.dir}/access.log ${o.logFormat ? 'own' : 'combined'};
     ${o.logFormat ? `log_format own '${o.logFormat}';` : ''}
+    access_log ${g.dir}/access.log ${o.logFormat ? 'own' : 'combined'};
     set_real_ip_from 127.0.0.1;
     real_ip_header X-Forwarded-For;
     sallyport_policy ${g.policy};
@@ -370,9 +370,18 @@ export async function gate(t, o = {}) {
 
 
 // For gate() in place of a test: a gate that all tests of a file share, which
-// ends with the file.
+// ends with the file. To be called at the top of the file: an after() inside
+// a hook would run at the end of the hook.
 export function sharedBy(after) {
-    return { after };
+    const ends = [];
+
+    after(async () => {
+        for (const end of ends) {
+            await end();
+        }
+    });
+
+    return { after: (end) => ends.push(end) };
 }
 
 
