@@ -28,8 +28,6 @@ static void sp_audit_policy(sp_out_t *out, const sp_policy_t *policy);
 static void sp_audit_request(sp_out_t *out, const sp_facts_t *facts,
     const sp_verdict_t *verdict, const sp_audit_ctx_t *ctx,
     const unsigned char *end);
-static void sp_audit_who(sp_out_t *out, const sp_facts_t *facts,
-    const sp_audit_ctx_t *ctx);
 static void sp_audit_verdict(sp_out_t *out, const sp_policy_t *policy,
     const sp_facts_t *facts, const sp_verdict_t *verdict,
     const sp_audit_ctx_t *ctx);
@@ -262,50 +260,6 @@ sp_audit_request(sp_out_t *out, const sp_facts_t *facts,
     sp_out_uint(out, ctx->body_bytes);
     sp_out_lit(out, ",\"tokens\":");
     sp_audit_fact(out, facts, SP_F_REQUEST_TOKENS);
-    sp_out_lit(out, "}");
-}
-
-
-static void
-sp_audit_who(sp_out_t *out, const sp_facts_t *facts,
-    const sp_audit_ctx_t *ctx)
-{
-    sp_str_t  id;
-
-    sp_out_lit(out, ",\"who\":{\"account\":");
-
-    if (facts->account == NULL && facts->key != NULL) {
-
-        /* the key says whose it is, even if that account cannot be read */
-
-        id.data = (const unsigned char *) facts->key->account;
-        id.len = facts->key->account_len;
-        sp_out_text(out, id, SP_AUDIT_TEXT);
-
-    } else {
-        sp_audit_fact(out, facts, SP_F_ACCOUNT_ID);
-    }
-
-    sp_out_lit(out, ",\"key\":");
-    sp_audit_fact(out, facts, SP_F_KEY_ID);
-
-    sp_out_lit(out, "},\"net\":{\"ip_p\":");
-
-    if (ctx->address.len == 0) {
-        sp_out_lit(out, "null");
-
-    } else {
-        sp_out_text(out, ctx->address, SP_AUDIT_TEXT);
-    }
-
-    sp_out_lit(out, ",\"ip_src\":");
-    sp_out_word(out, ctx->address_from == NULL ? "?" : ctx->address_from);
-    sp_out_lit(out, ",\"class\":");
-    sp_audit_fact(out, facts, SP_F_IP_CLASS);
-    sp_out_lit(out, ",\"country\":");
-    sp_audit_fact(out, facts, SP_F_IP_COUNTRY);
-    sp_out_lit(out, ",\"registered\":");
-    sp_audit_fact(out, facts, SP_F_IP_REGISTERED);
     sp_out_lit(out, "}");
 }
 

@@ -12,6 +12,7 @@
 
 static void sp_audit_account(sp_out_t *out, const sp_facts_t *facts,
     const unsigned char *end);
+static void sp_audit_tiers(sp_out_t *out, unsigned tiers);
 static void sp_audit_places(sp_out_t *out, const sp_value_t *v,
     const unsigned char *end);
 static void sp_audit_tags(sp_out_t *out, const sp_value_t *v,
@@ -102,10 +103,56 @@ sp_audit_fact(sp_out_t *out, const sp_facts_t *facts, int field)
 
 
 void
+sp_audit_who(sp_out_t *out, const sp_facts_t *facts,
+    const sp_audit_ctx_t *ctx)
+{
+    sp_str_t  id;
+
+    sp_out_lit(out, ",\"who\":{\"account\":");
+
+    if (facts->account == NULL && facts->key != NULL) {
+
+        /* the key says whose it is, even if that account cannot be read */
+
+        id.data = (const unsigned char *) facts->key->account;
+        id.len = facts->key->account_len;
+        sp_out_text(out, id, SP_AUDIT_TEXT);
+
+    } else {
+        sp_audit_fact(out, facts, SP_F_ACCOUNT_ID);
+    }
+
+    sp_out_lit(out, ",\"key\":");
+    sp_audit_fact(out, facts, SP_F_KEY_ID);
+
+    sp_out_lit(out, "},\"net\":{\"ip_p\":");
+
+    if (ctx->address.len == 0) {
+        sp_out_lit(out, "null");
+
+    } else {
+        sp_out_text(out, ctx->address, SP_AUDIT_TEXT);
+    }
+
+    sp_out_lit(out, ",\"ip_src\":");
+    sp_out_word(out, ctx->address_from == NULL ? "?" : ctx->address_from);
+    sp_out_lit(out, ",\"class\":");
+    sp_audit_fact(out, facts, SP_F_IP_CLASS);
+    sp_out_lit(out, ",\"country\":");
+    sp_audit_fact(out, facts, SP_F_IP_COUNTRY);
+    sp_out_lit(out, ",\"registered\":");
+    sp_audit_fact(out, facts, SP_F_IP_REGISTERED);
+    sp_out_lit(out, "}");
+}
+
+
+void
 sp_audit_facts(sp_out_t *out, const sp_facts_t *facts,
     const sp_audit_ctx_t *ctx, const unsigned char *end)
 {
-    sp_out_lit(out, ",\"facts\":{\"geo\":{\"build\":");
+    sp_out_lit(out, ",\"facts\":{\"now\":");
+    sp_audit_fact(out, facts, SP_F_NOW);
+    sp_out_lit(out, ",\"geo\":{\"build\":");
     sp_out_uint_or_null(out, ctx->geo_build != 0, ctx->geo_build);
 
     sp_out_lit(out, "},\"key\":{\"st\":");
@@ -113,6 +160,8 @@ sp_audit_facts(sp_out_t *out, const sp_facts_t *facts,
                      ? sp_key_states[facts->key_state] : "?");
     sp_out_lit(out, ",\"ver\":");
     sp_out_uint_or_null(out, facts->key != NULL, ctx->key_ver);
+    sp_out_lit(out, ",\"tiers\":");
+    sp_audit_tiers(out, facts->key == NULL ? 0 : facts->key->tiers);
 
     sp_out_lit(out, "},\"record\":{\"st\":");
     sp_out_word(out, facts->account_state < sp_nelts(sp_account_states)
@@ -229,7 +278,7 @@ sp_audit_account(sp_out_t *out, const sp_facts_t *facts,
     sp_out_uint_or_null(out, a->owners_floor != SP_SHARE_ABSENT,
                         a->owners_floor);
     sp_out_lit(out, ",\"tiers\":");
-    sp_out_uint(out, a->tiers);
+    sp_audit_tiers(out, a->tiers);
 
     sp_audit_places(out, &facts->v[SP_F_ACCOUNT_PLACES], end);
     sp_audit_tags(out, &facts->v[SP_F_ACCOUNT_TAGS], end);
@@ -239,6 +288,32 @@ sp_audit_account(sp_out_t *out, const sp_facts_t *facts,
     sp_audit_own(out, a, end);
 
     sp_out_lit(out, "}");
+}
+
+
+/* Null where no tier is named: the record sets no bound. */
+
+static void
+sp_audit_tiers(sp_out_t *out, unsigned tiers)
+{
+    unsigned  i, n;
+
+    if (tiers == 0) {
+        sp_out_lit(out, "null");
+        return;
+    }
+
+    sp_out_lit(out, "[");
+
+    for (n = 0, i = 1; i <= 3; i++) {
+
+        if (tiers >> i & 1) {
+            sp_out_raw(out, ",", n++ != 0);
+            sp_out_uint(out, i);
+        }
+    }
+
+    sp_out_lit(out, "]");
 }
 
 

@@ -29,7 +29,9 @@
 /* The value of a fact: null if absent; "?", "!", "~" if there is none. */
 void sp_audit_fact(sp_out_t *out, const sp_facts_t *facts, int field);
 
-/* ,"facts":{...} */
+/* ,"who":{...},"net":{...} and ,"facts":{...} */
+void sp_audit_who(sp_out_t *out, const sp_facts_t *facts,
+    const sp_audit_ctx_t *ctx);
 void sp_audit_facts(sp_out_t *out, const sp_facts_t *facts,
     const sp_audit_ctx_t *ctx, const unsigned char *end);
 
