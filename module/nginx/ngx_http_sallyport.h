@@ -386,6 +386,7 @@ ngx_int_t ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx);
 
 /* headers.c: what the upstream sees. Called once, for an enforced allow. */
 ngx_int_t ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx);
+void ngx_http_sallyport_headers_init(void);
 
 /* variables.c */
 ngx_int_t ngx_http_sallyport_add_variables(ngx_conf_t *cf);

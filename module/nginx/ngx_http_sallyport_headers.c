@@ -14,27 +14,44 @@
 #include "ngx_http_sallyport.h"
 
 
+#define NGX_HTTP_SALLYPORT_OWN_HEADERS  3    /* at most, on one request */
+
+
+/* Lower-case, with the hash by which proxy_set_header finds it. */
+
+typedef struct {
+    ngx_str_t   name;
+    ngx_uint_t  hash;    /* set once, when the configuration is read */
+} ngx_http_sallyport_name_t;
+
+
 static ngx_uint_t ngx_http_sallyport_dropped(ngx_uint_t credential,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_sallyport_named(ngx_str_t *name, const char *want,
     size_t len);
-static ngx_int_t ngx_http_sallyport_add(ngx_list_t *list, const char *name,
-    size_t name_len, u_char *data, size_t len);
-static ngx_int_t ngx_http_sallyport_replace(ngx_http_sallyport_ctx_t *ctx,
-    ngx_list_t *list);
+static ngx_table_elt_t *ngx_http_sallyport_add(ngx_table_elt_t *h,
+    ngx_http_sallyport_name_t *name, u_char *data, size_t len);
+static ngx_table_elt_t *ngx_http_sallyport_replace(
+    ngx_http_sallyport_ctx_t *ctx, ngx_table_elt_t *h);
 
 
-#define ngx_http_sallyport_add_literal(list, name, data, len)                 \
-    ngx_http_sallyport_add(list, name, sizeof(name) - 1, data, len)
+static ngx_http_sallyport_name_t  ngx_http_sallyport_id_header =
+    { ngx_string("x-sallyport-id"), 0 };
+static ngx_http_sallyport_name_t  ngx_http_sallyport_account_header =
+    { ngx_string("x-sallyport-account"), 0 };
+static ngx_http_sallyport_name_t  ngx_http_sallyport_key_header =
+    { ngx_string("x-api-key"), 0 };
+static ngx_http_sallyport_name_t  ngx_http_sallyport_bearer_header =
+    { ngx_string("authorization"), 0 };
 
 
 ngx_int_t
 ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_list_t           list;
-    ngx_uint_t           i, credential;
+    ngx_uint_t           i, n, credential;
+    ngx_list_t          *list;
     ngx_list_part_t     *part;
-    ngx_table_elt_t     *h, *copy;
+    ngx_table_elt_t     *h, *start, *last;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -44,68 +61,58 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ctx->headers_in = ngx_palloc(r->pool, sizeof(ngx_http_headers_in_t));
+    n = NGX_HTTP_SALLYPORT_OWN_HEADERS;
 
-    if (ctx->headers_in == NULL
-        || ngx_list_init(&list, r->pool, 24, sizeof(ngx_table_elt_t))
-           != NGX_OK)
-    {
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    ctx->headers_in = ngx_palloc(r->pool, sizeof(ngx_http_headers_in_t));
+    start = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t));
+
+    if (ctx->headers_in == NULL || start == NULL) {
         return NGX_ERROR;
     }
 
-    *ctx->headers_in = r->headers_in;
+    last = start;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_sallyport_dropped(credential, &h[i])) {
-                continue;
+            if (!ngx_http_sallyport_dropped(credential, &h[i])) {
+                *last++ = h[i];
             }
-
-            copy = ngx_list_push(&list);
-            if (copy == NULL) {
-                return NGX_ERROR;
-            }
-
-            *copy = h[i];
         }
     }
 
-    if (ngx_http_sallyport_add_literal(&list, "x-sallyport-id", ctx->id,
-                                       ctx->id_len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    last = ngx_http_sallyport_add(last, &ngx_http_sallyport_id_header,
+                                  ctx->id, ctx->id_len);
+
+    if (ctx->facts.key_state == SP_KEYFACT_FOUND) {
+        last = ngx_http_sallyport_add(last, &ngx_http_sallyport_account_header,
+                                      (u_char *) ctx->key.account,
+                                      ctx->key.account_len);
     }
 
-    if (ctx->facts.key_state == SP_KEYFACT_FOUND
-        && ngx_http_sallyport_add_literal(&list, "x-sallyport-account",
-                                          (u_char *) ctx->key.account,
-                                          ctx->key.account_len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (credential == NGX_HTTP_SALLYPORT_REPLACE) {
+        last = ngx_http_sallyport_replace(ctx, last);
     }
 
-    if (credential == NGX_HTTP_SALLYPORT_REPLACE
-        && ngx_http_sallyport_replace(ctx, &list) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    *ctx->headers_in = r->headers_in;
 
     if (credential != NGX_HTTP_SALLYPORT_PASS) {
         r->headers_in.authorization = NULL;
     }
 
-    /* the list knows its last part by address */
+    list = &r->headers_in.headers;
 
-    r->headers_in.headers = list;
-
-    if (list.last == &list.part) {
-        r->headers_in.headers.last = &r->headers_in.headers.part;
-    }
+    list->part.elts = start;
+    list->part.nelts = last - start;
+    list->part.next = NULL;
+    list->last = &list->part;
+    list->nalloc = n;
 
     ctx->headers_set = 1;
 
@@ -189,37 +196,27 @@ ngx_http_sallyport_named(ngx_str_t *name, const char *want, size_t len)
 }
 
 
-/* "name" is a lower-case literal; proxy_set_header finds it by its hash. */
-
-static ngx_int_t
-ngx_http_sallyport_add(ngx_list_t *list, const char *name, size_t name_len,
+static ngx_table_elt_t *
+ngx_http_sallyport_add(ngx_table_elt_t *h, ngx_http_sallyport_name_t *name,
     u_char *data, size_t len)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(list);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->key.data = (u_char *) name;
-    h->key.len = name_len;
-    h->lowcase_key = (u_char *) name;
-    h->hash = ngx_hash_key((u_char *) name, name_len);
+    h->key = name->name;
+    h->lowcase_key = name->name.data;
+    h->hash = name->hash;
     h->value.data = data;
     h->value.len = len;
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif
 
-    return NGX_OK;
+    return h + 1;
 }
 
 
 /* The operator's own key, where the route's dialect has it. */
 
-static ngx_int_t
-ngx_http_sallyport_replace(ngx_http_sallyport_ctx_t *ctx, ngx_list_t *list)
+static ngx_table_elt_t *
+ngx_http_sallyport_replace(ngx_http_sallyport_ctx_t *ctx, ngx_table_elt_t *h)
 {
     size_t             scheme;
     ngx_str_t         *value;
@@ -230,11 +227,29 @@ ngx_http_sallyport_replace(ngx_http_sallyport_ctx_t *ctx, ngx_list_t *list)
     scheme = sizeof("Bearer ") - 1;
 
     if (route != NULL && route->dialect == SP_DIALECT_ANTHROPIC) {
-        return ngx_http_sallyport_add_literal(list, "x-api-key",
-                                              value->data + scheme,
-                                              value->len - scheme);
+        return ngx_http_sallyport_add(h, &ngx_http_sallyport_key_header,
+                                      value->data + scheme,
+                                      value->len - scheme);
     }
 
-    return ngx_http_sallyport_add_literal(list, "authorization", value->data,
-                                          value->len);
+    return ngx_http_sallyport_add(h, &ngx_http_sallyport_bearer_header,
+                                  value->data, value->len);
+}
+
+
+void
+ngx_http_sallyport_headers_init(void)
+{
+    ngx_uint_t                  i;
+    ngx_http_sallyport_name_t  *names[4];
+
+    names[0] = &ngx_http_sallyport_id_header;
+    names[1] = &ngx_http_sallyport_account_header;
+    names[2] = &ngx_http_sallyport_key_header;
+    names[3] = &ngx_http_sallyport_bearer_header;
+
+    for (i = 0; i < 4; i++) {
+        names[i]->hash = ngx_hash_key(names[i]->name.data,
+                                      names[i]->name.len);
+    }
 }

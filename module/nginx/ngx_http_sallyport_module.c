@@ -184,6 +184,8 @@ ngx_http_sallyport_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_sallyport_log_handler;
 
+    ngx_http_sallyport_headers_init();
+
     if (ngx_http_sallyport_body_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
