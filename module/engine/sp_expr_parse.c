@@ -124,21 +124,23 @@ sp_expr_place(sp_expr_t *x)
 
     if (node->style == SP_Y_PLAIN) {
 
-        /* the line is not ASCII throughout: columns are characters */
-
-        for (i = s.len; i != 0 && s.data[i - 1] != '#'; i--) { /* void */ }
-
         mark = sp_ynode_mark(node);
+        mark.len = 1;
 
-        if (i > 1 && s.data[i - 2] == ' '
-            && i - 1 >= (size_t) (node->end_col - 1))
-        {
-            mark.col = node->end_col + 1;
-            mark.len = 1;
-            sp_diag_add(x->load->diags, SP_DIAG_ERROR, 105, mark, s,
-                        sp_diag_text("put the comment on its own line above"),
-                        "text after '#' is not part of this rule");
-            return SP_ERROR;
+        /* YAML takes text after " #" away; columns count characters */
+
+        for (i = 0, mark.col = 0; i < s.len; i++) {
+            mark.col += ((s.data[i] & 0xc0) != 0x80);
+
+            if (s.data[i] == '#' && mark.col > node->end_col
+                && s.data[i - 1] == ' ')
+            {
+                sp_diag_add(x->load->diags, SP_DIAG_ERROR, 105, mark, s,
+                            sp_diag_text("put the comment on its own line "
+                                         "above"),
+                            "text after '#' is not part of this rule");
+                return SP_ERROR;
+            }
         }
 
         return SP_OK;

@@ -56,7 +56,9 @@ sp_load_check(sp_load_t *l)
 
     for (set = l->sets; set != NULL; set = set->next) {
 
-        if (set->name.len != 0 && !set->used) {
+        /* a rule that did not load may be the one that uses it */
+
+        if (set->name.len != 0 && !set->used && l->diags->errors == 0) {
             sp_load_warn(l, set->node->key, 310, NULL,
                          "list '%s' is not used", set->name.data);
         }
