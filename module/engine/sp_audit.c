@@ -197,7 +197,7 @@ sp_audit_policy(sp_out_t *out, const sp_policy_t *policy)
     }
 
     sp_out_lit(out, ",\"pol\":{\"rev\":");
-    sp_out_text(out, sp_policy_revision(policy), SP_AUDIT_TEXT);
+    sp_out_text(out, sp_policy_revision(policy), 4 * SP_AUDIT_TEXT);
     sp_out_lit(out, ",\"hash\":\"sha256:");
     sp_hex(sp_policy_hash(policy), SP_POLICY_HASH_LEN, hash);
     sp_out_raw(out, hash, sizeof(hash));
