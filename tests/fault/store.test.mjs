@@ -288,8 +288,25 @@ test('F5 a reply that nothing asked for ends the connection', async (t) => {
     const res = await g.chat('sk-closed');
 
     assert.notEqual(res.status, 401);
-    await pause(1200);
-    assert.equal((await g.chat('sk-nobody')).status, 401);
+    await until(() => g.redis.connects.length === 2, 'a new connection', 3000);
+    assert.match(g.errorLog(), /a reply that nothing asked for/);
+    await until(async () => (await g.chat('sk-nobody')).status === 401,
+        'the store is asked again', 3000);
+});
+
+
+test('F5 a reply without end is cut off at 64 KiB', async (t) => {
+    const g = await fake(t, 'ttl=1s timeout=500ms');
+
+    await served(g, 'sk-acme');
+    g.redis.hook = ([, key]) => key?.endsWith(kid('sk-endless'))
+        ? '*2\r\n$1\r\nv\r\n$536870912\r\n' + 'x'.repeat(200000) : undefined;
+
+    const start = performance.now();
+
+    unavailable(await g.chat('sk-endless'));
+    assert.ok(performance.now() - start < 400, 'before the deadline');
+    assert.match(g.errorLog(), /sent a reply over 64 KiB/);
 });
 
 
@@ -361,9 +378,15 @@ test('a revoked key and a suspended account stay refused without a store',
         assert.equal((await g.chat('sk-shut')).status, 403);
         assert.equal((await g.chat('sk-gone')).status, 401);
 
+        // The store hangs: this one waits for it, in vain.
+        g.redis.kill('SIGSTOP');
+        await pause(1200);
+        assert.equal((await g.chat('sk-gone')).status, 401);
+        assert.equal(decisions(g).at(-1).reason, 'CRED_REVOKED');
+
         g.redis.kill('SIGKILL');
         await g.redis.server.exit;
-        await pause(1200);
+        await pause(300);
 
         // The key of the suspended account is not known to be good any more.
         assert.ok([403, 503].includes((await g.chat('sk-shut')).status));
@@ -553,6 +576,39 @@ test('one look-up serves all who wait for the same key', async (t) => {
 
     answers.forEach((res) => assert.equal(res.status, 200, res.text));
     assert.equal(g.redis.lookups().length, 2, 'the key and the account');
+});
+
+
+test('a key that does not exist is asked for once in a ttl', async (t) => {
+    const g = await fake(t, 'ttl=1s');
+
+    await served(g, 'sk-acme');
+    g.redis.commands.length = 0;
+
+    for (let n = 0; n < 10; n++) {
+        assert.equal((await g.chat('sk-nobody')).status, 401);
+    }
+
+    assert.equal(g.redis.lookups().length, 1);
+
+    // A key that is made meanwhile is known when the ttl has passed.
+    await g.enrol('nobody');
+    await served(g, 'sk-nobody', 2000);
+});
+
+
+test('an error that repeats the password is not logged', async (t) => {
+    const g = await fake(t, '', { logLevel: 'debug' });
+
+    g.options.store = g.options.store.replace('redis://', 'redis://:s3cr3t@');
+    await g.nginx.stop('SIGQUIT');
+    g.redis.hook = ([name, ...words]) =>
+        name === 'AUTH' ? `-ERR '${words.at(-1)}'\r\n` : undefined;
+    await g.start();
+
+    await until(() => /refused the user or the password \(ERR\)/
+        .test(g.errorLog()), 'the refusal is logged', 3000);
+    assert.doesNotMatch(g.errorLog(), /s3cr3t/);
 });
 
 
