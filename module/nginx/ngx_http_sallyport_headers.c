@@ -133,36 +133,41 @@ ngx_http_sallyport_dropped(ngx_uint_t credential, ngx_table_elt_t *h)
     name = &h->key;
 
 #define ngx_http_sallyport_same(want)                                         \
-    (name->len == sizeof(want) - 1                                            \
-     && ngx_http_sallyport_named(name, want, sizeof(want) - 1))
+    ngx_http_sallyport_named(name, want, sizeof(want) - 1)
 
-    switch (name->data[0] | 0x20) {
+    if (name->len >= sizeof("x-sallyport") - 1
+        && (name->data[2] | 0x20) == 's'
+        && ngx_http_sallyport_same("x-sallyport"))
+    {
+        return 1;
+    }
 
-    case 'x':
+    /* the length alone keeps most headers */
 
-        if (name->len >= sizeof("x-sallyport") - 1
-            && ngx_http_sallyport_named(name, "x-sallyport",
-                                        sizeof("x-sallyport") - 1))
-        {
-            return 1;
-        }
+    switch (name->len) {
 
-        if (ngx_http_sallyport_same("x-http-method-override")
-            || ngx_http_sallyport_same("x-http-method")
-            || ngx_http_sallyport_same("x-method-override"))
-        {
-            return 1;
-        }
-
+    case sizeof("api-key") - 1:
         return credential != NGX_HTTP_SALLYPORT_PASS
-               && (ngx_http_sallyport_same("x-api-key")
-                   || ngx_http_sallyport_same("x-goog-api-key"));
+               && ngx_http_sallyport_same("api-key");
 
-    case 'a':
-
+    case sizeof("x-api-key") - 1:
         return credential != NGX_HTTP_SALLYPORT_PASS
-               && (ngx_http_sallyport_same("authorization")
-                   || ngx_http_sallyport_same("api-key"));
+               && ngx_http_sallyport_same("x-api-key");
+
+    case sizeof("authorization") - 1:
+        return (credential != NGX_HTTP_SALLYPORT_PASS
+                && ngx_http_sallyport_same("authorization"))
+               || ngx_http_sallyport_same("x-http-method");
+
+    case sizeof("x-goog-api-key") - 1:
+        return credential != NGX_HTTP_SALLYPORT_PASS
+               && ngx_http_sallyport_same("x-goog-api-key");
+
+    case sizeof("x-method-override") - 1:
+        return ngx_http_sallyport_same("x-method-override");
+
+    case sizeof("x-http-method-override") - 1:
+        return ngx_http_sallyport_same("x-http-method-override");
 
     default:
         return 0;
