@@ -53,9 +53,8 @@ sp_json_string(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
         run = p;
         p = sp_json_plain(p, end);
 
-        if (p != end && *p == '"' && json->text_len == 0
-            && (json->flags & SP_JSON_F_OVER) == 0)
-        {
+        if (p != end && *p == '"' && json->text_len == 0) {
+
             /* all of it in one piece: no need to copy */
 
             return sp_json_string_end(json, p, run, (size_t) (p - run));

@@ -69,6 +69,9 @@ test_exact(void **state)
           "{\"error\":{\"message\":\"Slow. Please try again in 3s. "
           "(request id: R1)\",\"type\":\"rate_limit_error\",\"param\":null,"
           "\"code\":\"rate_limit_exceeded\"}}" },
+        { SP_DIALECT_OPENAI, 429, "c", "Slow.", 0, NULL,
+          "{\"error\":{\"message\":\"Slow. (request id: R1)\",\"type\":"
+          "\"rate_limit_error\",\"param\":null,\"code\":\"c\"}}" },
         { SP_DIALECT_OPENAI, 451, "unavailable_for_legal_reasons", "Law.", 0,
           NULL, "{\"error\":{\"message\":\"Law. (request id: R1)\",\"type\":"
           "\"request_forbidden\",\"param\":null,\"code\":"

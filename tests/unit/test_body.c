@@ -185,6 +185,8 @@ test_cases(void **state)
            BAD_MODEL, "engine"),
         no("chat.completions", "{\"model\":\"m\",\"deployment\":\"e\"}",
            BAD_MODEL, "deployment"),
+        no("messages", "{\"model\":\"m\",\"deployment_id\":\"e\"}",
+           BAD_MODEL, "deployment_id"),
         no("chat.completions", "{\"model\":\"m\",\"assistant_id\":\"e\"}",
            BAD_MODEL, "assistant_id"),
         no("chat.completions", "{\"model\":\"m\",\"agent_id\":\"e\"}",
@@ -389,7 +391,8 @@ test_type(void **state)
         "application/json; charset=utf-8; charset=utf-16",
         "application/json; boundary=x", "application/json; charset='utf-8'",
         "application/json; charset =utf-8", " application/json",
-        "application/json charset=utf-8", "application/ json",
+        "application/json charset=utf-8",
+        "application/json xcharset=utf-8", "application/ json",
         "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
         "application/json ", "application/a b+json"
     };

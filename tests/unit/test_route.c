@@ -231,9 +231,10 @@ test_mutations(void **state)
 static void
 test_segment(void **state)
 {
-    int     route;
-    char    param[8192], raw[8192], normal[8192];
-    size_t  i;
+    int       route;
+    char      param[8192], raw[8192], normal[8192];
+    size_t    i;
+    sp_str_t  value;
 
     static const struct {
         const char     *raw;
@@ -302,6 +303,15 @@ test_segment(void **state)
     raw[11 + 257] = '\0';
     assert_int_equal(find(SP_METHOD_GET, raw, raw, &route, param),
                      SP_ROUTE_UNKNOWN);
+
+    /* an escape that would be whole only with what lies behind the path */
+
+    assert_int_equal(sp_route_find(SP_METHOD_GET,
+                                   (sp_str_t) { 14, (const unsigned char *)
+                                                "/v1/models/a%41" },
+                                   SP_STR("/v1/models/aA"),
+                                   (unsigned char *) raw, &route, &value),
+                     SP_ROUTE_AMBIGUOUS);
 
     assert_int_equal(find(SP_METHOD_DELETE, "/v1/models/a", "/v1/models/a",
                           &route, param), SP_ROUTE_UNKNOWN);
