@@ -85,13 +85,6 @@ sp_route_rc_t sp_route_find(sp_method_t method, sp_str_t raw, sp_str_t normal,
 /* The row for a request with an anthropic-version header; often "route". */
 int sp_route_versioned(int route);
 
-/*
- * Numbers of the distinct names: rows 0..SP_ROUTE_NAMES - 1 have one each, in
- * that order; sp_route_name() gives a row's, so halves of a pair share one.
- */
-#define SP_ROUTE_NAMES  11
-int sp_route_name(int route);
-
 /* The row; NULL outside the table. Rows are 0..sp_route_count() - 1. */
 const sp_route_t *sp_route(int index);
 int sp_route_count(void);

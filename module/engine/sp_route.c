@@ -17,10 +17,6 @@
 #define SP_ROUTE_TWINS        11    /* rows that only a version selects */
 
 
-_Static_assert(SP_ROUTE_TWINS == SP_ROUTE_NAMES,
-               "rows before the twins have a name each");
-
-
 static sp_route_rc_t sp_route_segment(sp_str_t raw, sp_str_t normal,
     unsigned char *scratch, sp_str_t *param);
 static int sp_route_hex(unsigned char c);
@@ -222,17 +218,6 @@ sp_route_versioned(int route)
     }
 
     return route == SP_ROUTE_GET_ONE ? SP_ROUTE_TWINS + 1 : route;
-}
-
-
-int
-sp_route_name(int route)
-{
-    if (route < SP_ROUTE_TWINS) {
-        return route;
-    }
-
-    return route == SP_ROUTE_TWINS ? 0 : SP_ROUTE_GET_ONE;
 }
 
 
