@@ -48,7 +48,8 @@ ngx_http_sallyport_handler(ngx_http_request_t *r)
 
         ctx = ngx_http_sallyport_create_ctx(r, slcf);
         if (ctx == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return (slcf->mode == NGX_HTTP_SALLYPORT_ON)
+                   ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
         }
     }
 

@@ -25,6 +25,8 @@ static void ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_seen_t *seen);
 static void ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_seen_t *seen, ngx_table_elt_t *h);
+static void ngx_http_sallyport_offer(ngx_http_sallyport_ctx_t *ctx,
+    ngx_table_elt_t *h, sp_carrier_t carrier, const char *name);
 static void ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_seen_t *seen);
 static void ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
@@ -155,57 +157,32 @@ static void
 ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_seen_t *seen, ngx_table_elt_t *h)
 {
-    sp_str_t      value;
-    sp_carrier_t  carrier;
-
     switch (h->key.len) {
 
-    case sizeof("api-key") - 1:
+    case sizeof("upgrade") - 1:    /* and "api-key" */
 
         if (ngx_http_sallyport_is(h, "upgrade")) {
-            if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
-                                 (u_char *) "websocket", 9 - 1)
-                != NULL)
-            {
-                seen->websocket = 1;
-            }
-
+            seen->websocket |= ngx_strlcasestrn(h->value.data,
+                                                h->value.data + h->value.len,
+                                                (u_char *) "websocket", 9 - 1)
+                               != NULL;
             return;
         }
 
-        if (!ngx_http_sallyport_is(h, "api-key")) {
-            return;
-        }
-
-        carrier = SP_CARRIER_API_KEY;
-        break;
+        ngx_http_sallyport_offer(ctx, h, SP_CARRIER_API_KEY, "api-key");
+        return;
 
     case sizeof("x-api-key") - 1:
-
-        if (!ngx_http_sallyport_is(h, "x-api-key")) {
-            return;
-        }
-
-        carrier = SP_CARRIER_X_API_KEY;
-        break;
+        ngx_http_sallyport_offer(ctx, h, SP_CARRIER_X_API_KEY, "x-api-key");
+        return;
 
     case sizeof("authorization") - 1:
-
-        if (!ngx_http_sallyport_is(h, "authorization")) {
-            return;
-        }
-
-        carrier = SP_CARRIER_BEARER;
-        break;
+        ngx_http_sallyport_offer(ctx, h, SP_CARRIER_BEARER, "authorization");
+        return;
 
     case sizeof("x-goog-api-key") - 1:
-
-        if (!ngx_http_sallyport_is(h, "x-goog-api-key")) {
-            return;
-        }
-
-        carrier = SP_CARRIER_X_GOOG;
-        break;
+        ngx_http_sallyport_offer(ctx, h, SP_CARRIER_X_GOOG, "x-goog-api-key");
+        return;
 
     case sizeof("content-type") - 1:
 
@@ -236,8 +213,19 @@ ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
         }
 
         return;
+    }
+}
 
-    default:
+
+/* "name" is as long as the header's; each line is an offer of its own. */
+
+static void
+ngx_http_sallyport_offer(ngx_http_sallyport_ctx_t *ctx, ngx_table_elt_t *h,
+    sp_carrier_t carrier, const char *name)
+{
+    sp_str_t  value;
+
+    if (ngx_memcmp(h->lowcase_key, name, h->key.len) != 0) {
         return;
     }
 
