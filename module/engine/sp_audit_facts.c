@@ -43,6 +43,34 @@ _Static_assert(sp_nelts(sp_key_states) == SP_KEYFACT_FOUND + 1
                "a word for each state");
 
 
+/* Facts of an account that are one value, and what is written before it. */
+
+static const struct {
+    int       field;
+    sp_str_t  text;
+} sp_account_keys[] = {
+    { SP_F_ACCOUNT_TYPE, sp_str("\"type\":") },
+    { SP_F_ACCOUNT_STATUS, sp_str("\"status\":") },
+    { SP_F_ACCOUNT_LEVEL, sp_str("\"level\":") },
+    { SP_F_ACCOUNT_PLAN, sp_str("\"plan\":") },
+    { SP_F_ACCOUNT_INCORPORATED, sp_str("\"incorporated\":") },
+    { SP_F_ACCOUNT_HEADQUARTERS, sp_str("\"headquarters\":") },
+    { SP_F_ACCOUNT_PARENT, sp_str("\"parent\":") },
+    { SP_F_ACCOUNT_RESIDENCE, sp_str("\"residence\":") },
+    { SP_F_ACCOUNT_BILLING, sp_str("\"billing\":") },
+    { SP_F_ACCOUNT_VERIFIED_AGE, sp_str("\"verified_age\":") },
+    { SP_F_ACCOUNT_EXPIRED_FOR, sp_str("\"expired_for\":") },
+    { SP_F_ACCOUNT_PENDING_AGE, sp_str("\"pending_age\":") },
+    { SP_F_ACCOUNT_SCREENED_AGE, sp_str("\"screened_age\":") },
+    { SP_F_ACCOUNT_OWNERS_AGE, sp_str("\"owners_age\":") },
+    { SP_F_ACCOUNT_END_USE_EXPIRED_FOR, sp_str("\"end_use_expired_for\":") },
+    { SP_F_ACCOUNT_SCREENING, sp_str("\"screening\":") },
+    { SP_F_ACCOUNT_END_USE, sp_str("\"end_use\":") },
+    { SP_F_ACCOUNT_RESALE, sp_str("\"resale\":") },
+    { SP_F_ACCOUNT_LINKAGE, sp_str("\"linkage\":") }
+};
+
+
 void
 sp_audit_fact(sp_out_t *out, const sp_facts_t *facts, int field)
 {
@@ -243,7 +271,6 @@ sp_audit_account(sp_out_t *out, const sp_facts_t *facts,
     const unsigned char *end)
 {
     int                  i;
-    const char          *name;
     const sp_account_t  *a;
 
     static const char *const  methods[] = { "cascade", "direct", "prorata" };
@@ -251,17 +278,10 @@ sp_audit_account(sp_out_t *out, const sp_facts_t *facts,
     a = facts->account;
     sp_out_lit(out, "{");
 
-    for (i = SP_F_ACCOUNT_TYPE; i <= SP_F_ACCOUNT_LINKAGE; i++) {
-
-        if (i == SP_F_ACCOUNT_TAGS || i == SP_F_ACCOUNT_PLACES) {
-            continue;
-        }
-
-        name = sp_field(i)->name + sizeof("account.") - 1;
-
-        sp_out_word(out, name);
-        sp_out_lit(out, ":");
-        sp_audit_fact(out, facts, i);
+    for (i = 0; i < (int) sp_nelts(sp_account_keys); i++) {
+        sp_out_raw(out, sp_account_keys[i].text.data,
+                   sp_account_keys[i].text.len);
+        sp_audit_fact(out, facts, sp_account_keys[i].field);
         sp_out_lit(out, ",");
     }
 

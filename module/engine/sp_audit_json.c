@@ -12,6 +12,7 @@
 
 static size_t sp_out_run(unsigned char *dst, const unsigned char *p,
     size_t len);
+static inline uint64_t sp_out_odd(uint64_t w);
 static size_t sp_out_escape(unsigned char *dst, const unsigned char *p,
     size_t left, size_t *taken);
 static size_t sp_out_sequence(const unsigned char *p, size_t left,
@@ -213,39 +214,65 @@ sp_out_time(sp_out_t *out, uint64_t wall_us)
 }
 
 
+/* Not 0 if one of eight bytes may not stand for itself: Mycroft's test. */
+
+static inline uint64_t
+sp_out_odd(uint64_t w)
+{
+    uint64_t  quote, backslash, delete;
+
+    #define sp_all(c)  (0x0101010101010101u * (c))
+
+    quote = w ^ sp_all('"');
+    backslash = w ^ sp_all('\\');
+    delete = w ^ sp_all(0x7f);
+
+    return (w | ((w - sp_all(0x20)) & ~w) | ((quote - sp_all(1)) & ~quote)
+            | ((backslash - sp_all(1)) & ~backslash)
+            | ((delete - sp_all(1)) & ~delete))
+           & sp_all(0x80);
+
+    #undef sp_all
+}
+
+
 /*
  * Copies bytes that stand for themselves, at most "len", and returns how many
- * there were. Eight at a time while all of them do: the top bit of each byte
- * of "odd" says that it may not, by Mycroft's test for a zero byte.
+ * there were.
  */
 
 static size_t
 sp_out_run(unsigned char *dst, const unsigned char *p, size_t len)
 {
     size_t    i;
-    uint64_t  w, odd;
+    uint64_t  w;
 
-    #define sp_all(c)   (0x0101010101010101u * (c))
-    #define sp_zero(x)  (((x) - sp_all(1)) & ~(x))
+    if (len >= 8) {
 
-    i = 0;
+        for (i = 0; i + 8 <= len; i += 8) {
+            memcpy(&w, p + i, 8);
 
-    while (len - i >= 8) {
-        memcpy(&w, p + i, 8);
+            if (sp_out_odd(w)) {
+                goto bytes;
+            }
 
-        odd = w | ((w - sp_all(0x20)) & ~w) | sp_zero(w ^ sp_all('"'))
-              | sp_zero(w ^ sp_all('\\')) | sp_zero(w ^ sp_all(0x7f));
-
-        if (odd & sp_all(0x80)) {
-            break;
+            memcpy(dst + i, &w, 8);
         }
 
-        memcpy(dst + i, &w, 8);
-        i += 8;
+        /* the rest, together with bytes that were copied already */
+
+        memcpy(&w, p + len - 8, 8);
+
+        if (sp_out_odd(w) == 0) {
+            memcpy(dst + len - 8, &w, 8);
+            return len;
+        }
+
+    } else {
+        i = 0;
     }
 
-    #undef sp_all
-    #undef sp_zero
+bytes:
 
     for ( /* void */ ; i < len && sp_out_plain[p[i]]; i++) {
         dst[i] = p[i];

@@ -165,16 +165,9 @@ sp_place_parse(sp_str_t s, sp_place_t *place)
 int
 sp_place_valid(sp_place_t place)
 {
-    char           text[SP_PLACE_TEXT_LEN];
-    uint32_t       c;
-    sp_str_t       s;
-    sp_place_t     again;
-
-    c = sp_place_country(place);
-
-    if (c == 0 || c > SP_COUNTRIES) {
-        return 0;
-    }
+    char        text[SP_PLACE_TEXT_LEN];
+    sp_str_t    s;
+    sp_place_t  again;
 
     s.len = sp_place_format(place, text);
     s.data = (const unsigned char *) text;

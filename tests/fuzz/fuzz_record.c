@@ -169,6 +169,7 @@ read_all(const sp_account_t *account)
 
     for (sum = 0, i = 0; i < account->nowners; i++) {
         sum += account->owners[i].min;
+        check(account->owners[i].nplaces <= SP_OWNER_PLACES);
 
         for (k = 0; k < account->owners[i].nplaces; k++) {
             sp_countries_add(&set, account->owners[i].places[k]);

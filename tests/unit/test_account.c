@@ -621,7 +621,40 @@ test_order(void **state)
 }
 
 
-/* Every single-byte change: refused, or still within all bounds. */
+/* What the rest of the engine relies on when it reads an account. */
+
+static void
+readable(const sp_account_t *a)
+{
+    unsigned     i, k;
+    const char  *p;
+
+    for (i = 0; i < a->nowners; i++) {
+        assert_true(a->owners[i].nplaces <= SP_OWNER_PLACES);
+        assert_true(a->owners[i].min <= a->owners[i].max);
+        assert_true(a->owners[i].max <= SP_SHARE_ALL);
+
+        for (k = 0; k < a->owners[i].nplaces; k++) {
+            assert_in_range(sp_place_country(a->owners[i].places[k]), 1,
+                            SP_COUNTRIES);
+        }
+    }
+
+    for (i = 0; i < a->nlisted; i++) {
+        assert_in_range(a->listed[i].len, 1, SP_LIST_LEN);
+    }
+
+    for (p = a->own, i = 0; i < 2u * a->nown; i++) {
+        p = memchr(p, '\0', (size_t) (a->own + a->own_len - p));
+        assert_non_null(p);
+        p++;
+    }
+
+    assert_ptr_equal(p, a->own + a->own_len);
+}
+
+
+/* Every single-bit change: refused, or still within all bounds. */
 
 static void
 test_damage(void **state)
@@ -652,6 +685,7 @@ test_damage(void **state)
                 m = sp_account_pack(&b, again, sizeof(again));
                 assert_int_equal(m, n);
                 assert_memory_equal(again, exact, n);
+                readable(&b);
 
             } else {
                 refusals++;

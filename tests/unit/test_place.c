@@ -224,6 +224,8 @@ test_damaged(void **state)
         s.len = sp_place_format(p, text);
         s.data = (unsigned char *) text;
         assert_true(s.len <= SP_PLACE_TEXT_LEN);
+        assert_true((s.len != 0) == (sp_place_country(p) != 0
+                                     && sp_place_country(p) <= SP_COUNTRIES));
 
         if (sp_place_valid(p)) {
             valid++;
