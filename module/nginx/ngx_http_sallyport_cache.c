@@ -464,17 +464,29 @@ ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
 }
 
 
+/* Two words a step: both halves of their product, folded. */
+
 uint64_t
 ngx_http_sallyport_sum(const u_char *p, size_t n)
 {
-    uint64_t  h, w;
+    uint64_t           h, w[2];
+    unsigned __int128  product;
 
     h = n;
 
-    for ( /* void */ ; n >= 8; n -= 8, p += 8) {
-        ngx_memcpy(&w, p, 8);
-        h = (h ^ w) * 0x9fb21c651e98df25ull;
-        h ^= h >> 32;
+    for ( /* void */ ; n != 0; p += 8, n -= 8) {
+        ngx_memcpy(&w[0], p, 8);
+        w[1] = 0;
+
+        if (n != 8) {
+            p += 8;
+            n -= 8;
+            ngx_memcpy(&w[1], p, 8);
+        }
+
+        product = (unsigned __int128) (h ^ w[0] ^ 0x9fb21c651e98df25ull)
+                  * (w[1] ^ 0x9e3779b97f4a7c15ull);
+        h = (uint64_t) product ^ (uint64_t) (product >> 64);
     }
 
     return h;
