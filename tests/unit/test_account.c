@@ -697,6 +697,17 @@ test_damage(void **state)
 
     assert_true(refusals > 500);
 
+    /* a seventh place would be read from the holding behind */
+
+    build(&r, good);
+    set(&r, "owners", "US+DE+FR+GB+IT+ES:9000,SG:100");
+    assert_int_equal(parse(&a, &r, &e), SP_OK);
+    n = sp_account_pack(&a, bytes, sizeof(bytes));
+    assert_int_equal(sp_account_unpack(&b, bytes, n), SP_OK);
+    a.owners[0].nplaces = SP_OWNER_PLACES + 1;
+    n = sp_account_pack(&a, bytes, sizeof(bytes));
+    assert_int_equal(sp_account_unpack(&b, bytes, n), SP_ERROR);
+
     build(&r, good_key);
     assert_int_equal(sp_key_parse(&k, r.pairs, r.n, &e), SP_OK);
     n = sp_key_pack(&k, bytes, sizeof(bytes));

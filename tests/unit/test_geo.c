@@ -428,6 +428,47 @@ test_damaged(void **state)
 }
 
 
+/* Trees that are no trees: a loop, and a path longer than an address. */
+
+static void
+test_shapes(void **state)
+{
+    int        i, deep;
+    sp_geo_t  *geo;
+
+    for (deep = 0; deep < 2; deep++) {
+
+        /* nodes 1..20 one below the other, 21..40 too; 0 is above both */
+
+        mmdb_w_init(&w, 4);
+        i = -(int) mmdb_w_record(&w, flat, "US") - 1;
+        w.nnodes = 41;
+        w.nodes[0][0] = 1;
+        w.nodes[0][1] = 21;
+        w.nodes[20][0] = i;
+        w.nodes[20][1] = i;
+        w.nodes[40][0] = i;
+
+        for (i = 1; i < 40; i++) {
+            if (i != 20) {
+                w.nodes[i][0] = i + 1;
+            }
+        }
+
+        /* shared, with 1 + 11 + 20 nodes on the way or one more */
+
+        w.nodes[31 + deep][1] = 1;
+        geo = save_and_open(NULL);
+        assert_true((geo != NULL) == (deep == 0));
+        sp_geo_close(geo);
+    }
+
+    w.nodes[32][1] = 25;
+    assert_null(save_and_open(NULL));
+    assert_non_null(strstr(err, "damaged"));
+}
+
+
 int
 main(void)
 {
@@ -440,7 +481,8 @@ main(void)
         cmocka_unit_test(test_oracle),
         cmocka_unit_test(test_overwritten),
         cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_damaged)
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_shapes)
     };
 
     if (mkdtemp(dir) == NULL) {
