@@ -94,6 +94,7 @@ sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
     d.rank = 0;
     d.at = -1;
     d.lifted = 0;
+    d.model = SP_MODELS_MAX;        /* none yet */
     d.models = facts->nmodels ? facts->nmodels : 1;
 
     if (d.models > SP_MODELS_MAX) {
@@ -161,6 +162,10 @@ sp_decide_model(sp_decision_state_t *d, unsigned model)
 {
     int          tier;
     sp_value_t  *id, *value;
+
+    if (d->model == model) {
+        return;
+    }
 
     d->model = model;
     id = &d->facts->v[SP_F_MODEL_ID];

@@ -89,6 +89,13 @@ sp_rc_t sp_check_argument(sp_expr_t *x, sp_ast_t *test);
 sp_rc_t sp_check_field(sp_expr_t *x, const sp_ast_t *test);
 sp_rc_t sp_check_unknown_field(sp_expr_t *x);
 
+/* sp_expr_literal.c */
+sp_rc_t sp_check_literal(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op);
+sp_rc_t sp_check_item(sp_expr_t *x, sp_ast_t *test, int64_t *value);
+sp_rc_t sp_check_regions(sp_expr_t *x, const sp_ast_t *test);
+sp_list_type_t sp_check_list_type(int field);
+int sp_check_set_op(sp_type_t type);
+
 
 /* Evaluation: a truth value with why bits (sp_policy_image.h). */
 unsigned sp_expr_eval(const sp_policy_t *policy, uint32_t node,

@@ -14,7 +14,8 @@
 #define SP_BPS  10000
 
 
-static unsigned sp_eval_missing(const sp_value_t *v);
+static unsigned sp_eval_other(const sp_policy_t *policy,
+    const sp_node_t *node, const sp_facts_t *facts);
 static unsigned sp_eval_place(const sp_policy_t *policy,
     const sp_node_t *node, const sp_facts_t *facts);
 static unsigned sp_eval_places(const sp_policy_t *policy,
@@ -91,42 +92,18 @@ sp_eval_cmp(unsigned cmp, int64_t a, int64_t b)
 }
 
 
-unsigned
-sp_expr_eval(const sp_policy_t *policy, uint32_t at, const sp_facts_t *facts)
+/* One test. The frequent ones come first; all others read a value too. */
+
+static inline unsigned
+sp_eval_atom(const sp_policy_t *policy, const sp_node_t *node,
+    const sp_facts_t *facts)
 {
-    unsigned           value, sum;
-    uint32_t           child;
-    const sp_node_t   *nodes, *node;
+    unsigned           value;
     const sp_value_t  *v;
 
-    nodes = sp_image_at(policy, policy->nodes, sp_node_t);
-    node = &nodes[at];
-    v = &facts->v[node->field < SP_FIELDS ? node->field : SP_F_NOW];
+    v = &facts->v[node->field];
 
     switch (node->op) {
-
-    case SP_OP_AND:
-    case SP_OP_OR:
-        sum = (node->op == SP_OP_AND) ? SP_TRUE : SP_FALSE;
-
-        for (child = at + 1; child < node->end; child = nodes[child].end) {
-            value = sp_expr_eval(policy, child, facts);
-
-            if ((value & 3) == SP_UNSURE) {
-                sum = value | ((sum & 3) == SP_UNSURE ? sum : 0);
-
-            } else if ((value & 3)
-                       != (node->op == SP_OP_AND ? SP_TRUE : SP_FALSE))
-            {
-                return value & 3;
-            }
-        }
-
-        return sum;
-
-    case SP_OP_NOT:
-        value = sp_expr_eval(policy, at + 1, facts);
-        break;
 
     case SP_OP_HAS:
         if (v->state == SP_FACT_KNOWN) {
@@ -136,17 +113,94 @@ sp_expr_eval(const sp_policy_t *policy, uint32_t at, const sp_facts_t *facts)
         return v->state == SP_FACT_ABSENT ? (unsigned) SP_FALSE
                                           : sp_eval_missing(v);
 
+    case SP_OP_INT:
+        if (v->state != SP_FACT_KNOWN) {
+            return sp_eval_missing(v);
+        }
+
+        return sp_eval_cmp(node->cmp, v->u.i, node->value) ? SP_TRUE
+                                                           : SP_FALSE;
+
+    case SP_OP_BOOL:
+        if (v->state != SP_FACT_KNOWN) {
+            return sp_eval_missing(v);
+        }
+
+        return v->u.i ? SP_TRUE : SP_FALSE;
+
+    case SP_OP_MASK:
+        if (v->state != SP_FACT_KNOWN) {
+            return sp_eval_missing(v);
+        }
+
+        value = (v->u.i >= 0 && v->u.i < 64
+                 && ((uint64_t) node->value >> v->u.i) & 1)
+                ? SP_TRUE : SP_FALSE;
+        break;
+
     case SP_OP_PLACE:
         value = sp_eval_place(policy, node, facts);
         break;
 
-    case SP_OP_SAME:
-        value = sp_eval_same(node, v, &facts->v[node->other]);
-        break;
+    default:
+        value = sp_eval_other(policy, node, facts);
+    }
 
-    case SP_OP_WITHIN:
-        value = sp_eval_within(node, v, &facts->v[node->other]);
-        break;
+    return node->neg ? (value & ~3u) | (unsigned) sp_truth_not(value & 3)
+                     : value;
+}
+
+
+unsigned
+sp_expr_eval(const sp_policy_t *policy, uint32_t at, const sp_facts_t *facts)
+{
+    unsigned          value, sum, stop;
+    const sp_node_t  *nodes, *node, *child, *end;
+
+    nodes = sp_image_at(policy, policy->nodes, sp_node_t);
+    node = &nodes[at];
+
+    if (node->op > SP_OP_NOT) {
+        return sp_eval_atom(policy, node, facts);
+    }
+
+    if (node->op == SP_OP_NOT) {
+        value = sp_expr_eval(policy, at + 1, facts);
+        return (value & ~3u) | (unsigned) sp_truth_not(value & 3);
+    }
+
+    sum = (node->op == SP_OP_AND) ? SP_TRUE : SP_FALSE;
+    stop = SP_TRUE - sum;
+    end = &nodes[node->end];
+
+    for (child = node + 1; child < end; child = &nodes[child->end]) {
+        value = (child->op > SP_OP_NOT)
+                ? sp_eval_atom(policy, child, facts)
+                : sp_expr_eval(policy, (uint32_t) (child - nodes), facts);
+
+        if ((value & 3) == stop) {
+            return stop;
+        }
+
+        if ((value & 3) == SP_UNSURE) {
+            sum = value | ((sum & 3) == SP_UNSURE ? sum : 0);
+        }
+    }
+
+    return sum;
+}
+
+
+/* The tests that read sets, strings and two fields. */
+
+static unsigned
+sp_eval_other(const sp_policy_t *policy, const sp_node_t *node,
+    const sp_facts_t *facts)
+{
+    const sp_set_t    *set;
+    const sp_value_t  *v;
+
+    switch (node->op) {
 
     case SP_OP_SHARE:
         return sp_eval_share(policy, node, facts);
@@ -154,59 +208,46 @@ sp_expr_eval(const sp_policy_t *policy, uint32_t at, const sp_facts_t *facts)
     case SP_OP_CONTROL:
         return sp_eval_control(policy, node, facts);
 
+    case SP_OP_SAME:
+        return sp_eval_same(node, &facts->v[node->field],
+                            &facts->v[node->other]);
+
+    case SP_OP_WITHIN:
+        return sp_eval_within(node, &facts->v[node->field],
+                              &facts->v[node->other]);
+
     default:
-        if (v->state != SP_FACT_KNOWN) {
-            return sp_eval_missing(v);
-        }
-
-        switch (node->op) {
-
-        case SP_OP_BOOL:
-            return v->u.i ? SP_TRUE : SP_FALSE;
-
-        case SP_OP_INT:
-            return sp_eval_cmp(node->cmp, v->u.i, node->value) ? SP_TRUE
-                                                               : SP_FALSE;
-
-        case SP_OP_MASK:
-            value = (v->u.i >= 0 && v->u.i < 64
-                     && ((uint64_t) node->value >> v->u.i) & 1)
-                    ? SP_TRUE : SP_FALSE;
-            break;
-
-        case SP_OP_PLACES:
-            value = sp_eval_places(policy, node, v);
-            break;
-
-        case SP_OP_ASN:
-            value = sp_set_asn(policy, sp_image_set(policy, node->set),
-                               (uint32_t) v->u.i);
-            break;
-
-        case SP_OP_NET:
-            value = sp_set_net(policy, sp_image_set(policy, node->set),
-                               v->u.addr);
-            break;
-
-        case SP_OP_NAME:
-            value = sp_set_name(policy, sp_image_set(policy, node->set),
-                                v->u.s);
-            break;
-
-        case SP_OP_NAMES:
-            value = sp_eval_names(policy, sp_image_set(policy, node->set), v);
-            break;
-
-        default:
-            return SP_UNSURE;
-        }
+        break;
     }
 
-    if (node->neg || node->op == SP_OP_NOT) {
-        value = (value & ~3u) | (unsigned) sp_truth_not(value & 3);
+    v = &facts->v[node->field];
+
+    if (v->state != SP_FACT_KNOWN) {
+        return sp_eval_missing(v);
     }
 
-    return value;
+    set = sp_image_set(policy, node->set);
+
+    switch (node->op) {
+
+    case SP_OP_PLACES:
+        return sp_eval_places(policy, node, v);
+
+    case SP_OP_ASN:
+        return sp_set_asn(policy, set, (uint32_t) v->u.i);
+
+    case SP_OP_NET:
+        return sp_set_net(policy, set, v->u.addr);
+
+    case SP_OP_NAME:
+        return sp_set_name(policy, set, v->u.s);
+
+    case SP_OP_NAMES:
+        return sp_eval_names(policy, set, v);
+
+    default:
+        return SP_UNSURE;
+    }
 }
 
 
@@ -480,30 +521,26 @@ sp_places_same(sp_place_t a, sp_place_t b)
 static unsigned
 sp_eval_same(const sp_node_t *node, const sp_value_t *a, const sp_value_t *b)
 {
-    sp_type_t  type, other;
-
     if (a->state != SP_FACT_KNOWN || b->state != SP_FACT_KNOWN) {
         return (a->state != SP_FACT_KNOWN ? sp_eval_missing(a) : SP_UNSURE)
                | (b->state != SP_FACT_KNOWN ? sp_eval_missing(b) : SP_UNSURE);
     }
 
-    type = sp_field(node->field)->type;
-    other = sp_field(node->other)->type;
+    switch (node->how) {
 
-    if (type == SP_T_STRING) {
+    case SP_HOW_STRING:
         return sp_str_eq(a->u.s, b->u.s) ? SP_TRUE : SP_FALSE;
-    }
 
-    if (type == SP_T_COUNTRY || other == SP_T_COUNTRY) {
+    case SP_HOW_COUNTRY:
         return sp_place_country(a->u.place) == sp_place_country(b->u.place)
                ? SP_TRUE : SP_FALSE;
-    }
 
-    if (type == SP_T_PLACE || type == SP_T_REGION) {
+    case SP_HOW_PLACE:
         return sp_places_same(a->u.place, b->u.place);
-    }
 
-    return a->u.i == b->u.i ? SP_TRUE : SP_FALSE;
+    default:
+        return a->u.i == b->u.i ? SP_TRUE : SP_FALSE;
+    }
 }
 
 
@@ -527,7 +564,7 @@ sp_eval_within(const sp_node_t *node, const sp_value_t *a,
 
     for (i = 0; i < b->n && sum != SP_TRUE; i++) {
 
-        if (sp_field(node->field)->type == SP_T_STRING) {
+        if (node->how == SP_HOW_STRING) {
             t = sp_str_eq(a->u.s, sp_tag(b, i)) ? SP_TRUE : SP_FALSE;
 
         } else {

@@ -385,6 +385,10 @@ sp_emit_ast(sp_emit_t *e, const sp_lrule_t *rule, const sp_ast_t *ast)
     node.text = sp_emit_str(e, text);
     node.set = SP_NO_SET;
 
+    if (ast->op == SP_OP_SAME || ast->op == SP_OP_WITHIN) {
+        node.how = (uint8_t) sp_image_how(ast->field, ast->other);
+    }
+
     if (ast->set != NULL) {
         node.set = ast->set->name.len != 0 ? ast->set->index
                                            : sp_emit_set(e, ast->set);

@@ -78,6 +78,15 @@ typedef enum {
 } sp_list_type_t;
 
 
+/* How two values are compared, by their types. */
+typedef enum {
+    SP_HOW_NUMBER = 0,
+    SP_HOW_STRING,
+    SP_HOW_COUNTRY,
+    SP_HOW_PLACE
+} sp_how_t;
+
+
 /* One node of a condition, in the order written (depth first). */
 typedef struct {
     uint8_t   op;         /* sp_op_t */
@@ -85,7 +94,8 @@ typedef struct {
     uint8_t   neg;        /* "!=", "not in": the opposite */
     uint8_t   field;
     uint8_t   other;      /* second field, or sp_fn_t */
-    uint8_t   pad[3];
+    uint8_t   how;        /* sp_how_t, of SP_OP_SAME and SP_OP_WITHIN */
+    uint8_t   pad[2];
     uint32_t  end;        /* index of the node after this subtree */
     uint32_t  set;        /* index, or SP_NO_SET */
     int64_t   value;
@@ -212,6 +222,27 @@ struct sp_policy_s {
 
 #define sp_image_set(policy, i)                                               \
     (sp_image_at(policy, (policy)->sets, sp_set_t) + (i))
+
+
+static inline sp_how_t
+sp_image_how(int field, int other)
+{
+    sp_type_t  a, b;
+
+    a = sp_field(field)->type;
+    b = sp_field(other)->type;
+
+    if (a == SP_T_STRING) {
+        return SP_HOW_STRING;
+    }
+
+    if (b != SP_T_PLACES && (a == SP_T_COUNTRY || b == SP_T_COUNTRY)) {
+        return SP_HOW_COUNTRY;
+    }
+
+    return (a == SP_T_COUNTRY || a == SP_T_PLACE || a == SP_T_REGION)
+           ? SP_HOW_PLACE : SP_HOW_NUMBER;
+}
 
 
 static inline sp_str_t

@@ -388,6 +388,7 @@ sp_valid_atom(const sp_policy_t *p, const sp_node_t *node)
 
     case SP_OP_SAME:
         return node->other < SP_FIELDS && type != SP_T_IP
+               && node->how == sp_image_how(node->field, node->other)
                && type != SP_T_PLACES && type != SP_T_STRINGS
                && (type == other
                    || (type == SP_T_COUNTRY && other == SP_T_PLACE)
@@ -395,6 +396,7 @@ sp_valid_atom(const sp_policy_t *p, const sp_node_t *node)
 
     case SP_OP_WITHIN:
         return node->other < SP_FIELDS
+               && node->how == sp_image_how(node->field, node->other)
                && ((other == SP_T_PLACES
                     && (type == SP_T_COUNTRY || type == SP_T_REGION
                         || type == SP_T_PLACE))
