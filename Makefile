@@ -25,8 +25,10 @@ SP_CFLAGS   := -std=gnu11 $(WARN) -fPIC -fstack-protector-strong -Iinclude \
 ENGINE_LIBS := -lmaxminddb -lyaml -lcrypto -lz -lzstd -lm -lpthread
 CLI_LIBS    := -lhiredis -ljansson $(ENGINE_LIBS)
 
+# Under sanitizers gcc sees values that cannot be, and warns of them.
 SAN         := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-               -fno-sanitize-recover=undefined
+               -fno-sanitize-recover=undefined -Wno-error=maybe-uninitialized \
+               -Wno-error=format-truncation -Wno-error=stringop-overflow
 FUZZ        := -O1 -g -fno-omit-frame-pointer \
                -fsanitize=fuzzer,address,undefined \
                -fno-sanitize-recover=undefined
