@@ -57,6 +57,7 @@ static void sp_decide_deny(sp_decision_state_t *d, uint32_t i,
 static int sp_decide_lift(const sp_decision_state_t *d,
     const sp_rule_t *rule, int *maybe);
 static void sp_decide_allows(sp_decision_state_t *d);
+static int sp_decide_order(const sp_match_t *match);
 static void sp_decide_record(sp_decision_state_t *d, const sp_match_t *match,
     unsigned rank, int stands);
 static void sp_decide_refuse(sp_decision_state_t *d);
@@ -396,6 +397,15 @@ sp_decide_lift(const sp_decision_state_t *d, const sp_rule_t *rule,
 }
 
 
+/* Of one rank: what is built in first, then rules by id. */
+
+static int
+sp_decide_order(const sp_match_t *match)
+{
+    return match->rule < 0 ? -SP_BUILTINS - 1 - match->rule : match->rule;
+}
+
+
 /* Keeps a match, and remembers it if it is the one to report. */
 
 static void
@@ -427,7 +437,8 @@ sp_decide_record(sp_decision_state_t *d, const sp_match_t *match,
     if (report > d->report
         || (report == d->report
             && (rank > d->rank
-                || (rank == d->rank && match->rule >= d->best.rule))))
+                || (rank == d->rank
+                    && sp_decide_order(match) >= sp_decide_order(&d->best)))))
     {
         return;
     }

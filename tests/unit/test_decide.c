@@ -300,7 +300,7 @@ random_rule(policy_t *p, sp_rule_kind_t kind, int skip)
     r->skip = skip && kind == SP_RULE_DENY && pick(4) == 0;
     r->dated = pick(6) == 0 ? 1 + pick(2) : 0;
     r->account = pick(2);
-    r->by = pick(2);
+    r->by = pick(3);
     r->replaces = -1;
     r->lifts = -1;
     r->root = grow(r, 3);
@@ -387,9 +387,11 @@ write_rule(const rule_t *r, int i, char *out, size_t size)
     if (r->kind == SP_RULE_THROTTLE) {
         n += snprintf(out + n, size - (size_t) n,
                       "    meter: requests\n    per: [account.id]\n"
-                      "    rate: %s\n", r->by
+                      "    rate: %s\n", r->by == 1
                       ? "{by: account.level, 0: 5/min, 1: 10/min, "
-                        "2: 20/min, 3: 40/min}" : "30/min");
+                        "2: 20/min, 3: 40/min}" : r->by == 2
+                      ? "{by: model.tier, 1: 90/min, 2: 20/min, 3: 5/min}"
+                      : "30/min");
     }
 
     if (r->replaces >= 0) {
@@ -1071,6 +1073,272 @@ test_models(void **state)
 }
 
 
+/* What no policy can forget, each alone in front of a policy that allows. */
+
+static void
+builtin(request_t *q, const sp_policy_t *p, sp_stage_t stage,
+    sp_reason_id_t reason, unsigned status, const char *name)
+{
+    sp_verdict_t  v;
+
+    sp_decide(p, &q->facts, stage, &v);
+
+    assert_int_equal(v.decision, SP_VERDICT_DENY);
+    assert_int_equal(v.reason, reason);
+    assert_int_equal(v.status, status);
+    assert_true(sp_str_eq(sp_match_name(p, &v.matches[v.primary]),
+                          sp_cstr(name)));
+}
+
+
+static void
+fine(request_t *q)
+{
+    sp_facts_init(&q->facts, NOW);
+    memset(&q->key, 0, sizeof(q->key));
+    random_account(&q->account);
+
+    q->key.not_before = q->key.expires_at = SP_TIME_ABSENT;
+    q->account.status = SP_STATUS_VERIFIED;
+    q->facts.route = 0;
+    q->facts.route_state = SP_ROUTE_FOUND;
+    q->facts.body_state = SP_BODYFACT_FINE;
+    q->models[0] = SP_STR("m-two");
+    q->facts.models = q->models;
+    q->facts.nmodels = 1;
+
+    sp_facts_key(&q->facts, SP_KEYFACT_FOUND, &q->key);
+    sp_facts_account(&q->facts, SP_ACCTFACT_FOUND, &q->account);
+}
+
+
+static sp_policy_t *
+small(const char *rules)
+{
+    sp_str_t      s;
+    sp_diags_t    diags;
+    sp_policy_t  *p;
+
+    s.data = (unsigned char *) text;
+    s.len = (size_t) snprintf(text, TEXT, "sallyport: 1\nmodels:\n  tiers:\n"
+        "    1: [m-*, m-one, gpt-*-mini]\n    2: [m-t*, gpt-4*]\n"
+        "    3: [m-three]\nallow:\n  - id: yes\n"
+        "    when: account.status == verified\n%s", rules);
+
+    sp_diags_init(&diags);
+    p = sp_policy_load_text("small", s, &opts, &diags);
+
+    if (p == NULL) {
+        sp_diags_print(&diags, stderr);
+        fail_msg("a small policy did not load");
+    }
+
+    sp_diags_free(&diags);
+
+    return p;
+}
+
+
+static void
+test_builtins(void **state)
+{
+    size_t        i;
+    sp_addr_t     addr;
+    request_t    *q;
+    sp_policy_t  *p;
+    sp_verdict_t  v;
+
+    static const struct {
+        sp_keyfact_t    state;
+        sp_reason_id_t  reason;
+        unsigned        status;
+    } keys[] = {
+        { SP_KEYFACT_UNKNOWN, SP_R_VERIFICATION_UNAVAILABLE, 503 },
+        { SP_KEYFACT_FAILED, SP_R_VERIFICATION_UNAVAILABLE, 503 },
+        { SP_KEYFACT_MISSING, SP_R_CRED_MISSING, 401 },
+        { SP_KEYFACT_MALFORMED, SP_R_CRED_MALFORMED, 401 },
+        { SP_KEYFACT_AMBIGUOUS, SP_R_CRED_AMBIGUOUS, 401 },
+        { SP_KEYFACT_NO_SUCH, SP_R_CRED_UNKNOWN, 401 },
+        { SP_KEYFACT_INVALID, SP_R_KEY_INVALID, 401 }
+    };
+
+    static const struct {
+        int             status;
+        sp_reason_id_t  reason;
+    } accounts[] = {
+        { SP_STATUS_SUSPENDED, SP_R_ACCT_SUSPENDED },
+        { SP_STATUS_CLOSED, SP_R_ACCT_CLOSED },
+        { SP_STATUS_REJECTED, SP_R_KYC_REJECTED },
+        { 99, SP_R_KYC_RECORD_INVALID }
+    };
+
+    q = malloc(sizeof(request_t));
+    p = small("");
+
+    fine(q);
+    sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+    assert_int_equal(v.decision, SP_VERDICT_ALLOW);
+    assert_int_equal(v.tier, 2);
+
+    for (i = 0; i < sp_nelts(keys); i++) {
+        fine(q);
+        sp_facts_key(&q->facts, keys[i].state, NULL);
+        builtin(q, p, SP_STAGE_WHOLE, keys[i].reason, keys[i].status,
+                "builtin:key");
+        builtin(q, p, SP_STAGE_HEAD, keys[i].reason, keys[i].status,
+                "builtin:key");
+    }
+
+    for (i = 0; i < sp_nelts(accounts); i++) {
+        fine(q);
+        q->account.status = (uint8_t) accounts[i].status;
+        builtin(q, p, SP_STAGE_HEAD, accounts[i].reason, 403,
+                "builtin:account");
+    }
+
+    fine(q);
+    sp_facts_account(&q->facts, SP_ACCTFACT_UNKNOWN, NULL);
+    builtin(q, p, SP_STAGE_WHOLE, SP_R_VERIFICATION_UNAVAILABLE, 503,
+            "builtin:record");
+
+    /* valid while now < expires_at, from not_before on */
+
+    fine(q);
+    q->key.expires_at = NOW;
+    builtin(q, p, SP_STAGE_HEAD, SP_R_CRED_EXPIRED, 401, "builtin:key");
+    q->key.expires_at = NOW + 1;
+    q->key.not_before = NOW;
+    sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+    assert_int_equal(v.decision, SP_VERDICT_ALLOW);
+    q->key.not_before = NOW + 1;
+    builtin(q, p, SP_STAGE_HEAD, SP_R_CRED_EXPIRED, 401, "builtin:key");
+
+    fine(q);
+    q->key.nnetworks = 1;
+    assert_int_equal(sp_network_parse(SP_STR("192.0.2.0/24"),
+                                      &q->key.networks[0]), SP_OK);
+    builtin(q, p, SP_STAGE_HEAD, SP_R_CRED_NETWORK, 403, "builtin:key");
+    q->facts.v[SP_F_IP_ADDR].state = SP_FACT_KNOWN;
+    q->facts.v[SP_F_IP_ADDR].u.addr = &addr;
+    sp_addr_parse(SP_STR("192.0.3.1"), &addr);
+    builtin(q, p, SP_STAGE_HEAD, SP_R_CRED_NETWORK, 403, "builtin:key");
+    sp_addr_parse(SP_STR("192.0.2.1"), &addr);
+    sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+    assert_int_equal(v.decision, SP_VERDICT_ALLOW);
+
+    fine(q);
+    q->facts.body_state = SP_BODYFACT_PENDING;
+    builtin(q, p, SP_STAGE_WHOLE, SP_R_GATE_ERROR, 503, "builtin:body");
+    q->facts.body_state = SP_BODYFACT_LARGE;
+    builtin(q, p, SP_STAGE_HEAD, SP_R_BODY_LARGE, 413, "builtin:body");
+    q->facts.body_state = SP_BODYFACT_TYPE;
+    builtin(q, p, SP_STAGE_HEAD, SP_R_BODY_TYPE, 415, "builtin:body");
+
+    /* both must grant the tier; a model without one is in none */
+
+    fine(q);
+    q->key.tiers = 1 << 2;
+    q->account.tiers = 1 << 1 | 1 << 2;
+    sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+    assert_int_equal(v.decision, SP_VERDICT_ALLOW);
+    q->account.tiers = 1 << 1;
+    builtin(q, p, SP_STAGE_WHOLE, SP_R_TIER_NOT_GRANTED, 403,
+            "builtin:tier");
+    q->account.tiers = 0;
+    q->models[0] = SP_STR("other");
+    builtin(q, p, SP_STAGE_WHOLE, SP_R_TIER_NOT_GRANTED, 403,
+            "builtin:tier");
+
+    free(p);
+    free(q);
+}
+
+
+static void
+test_edges(void **state)
+{
+    size_t        i;
+    request_t    *q;
+    sp_policy_t  *p;
+    sp_verdict_t  v;
+
+    static const struct {
+        const char  *model;
+        int          tier;
+    } models[] = {
+        { "m-one", 1 }, { "m-two", 2 }, { "m-three", 3 }, { "m-x", 1 },
+        { "gpt-4-mini", 1 }, { "gpt-4o", 2 }, { "gpt--mini", 1 },
+        { "gpt-mini", 0 }, { "M-one", 0 }, { "", 0 }
+    };
+
+    q = malloc(sizeof(request_t));
+    p = small("");
+
+    for (i = 0; i < sp_nelts(models); i++) {
+        assert_int_equal(sp_policy_model_tier(p, sp_cstr(models[i].model)),
+                         models[i].tier);
+    }
+
+    free(p);
+
+    /* both days of "valid" are inside, to the second */
+
+    p = small("deny:\n  - id: no\n    when: account.status == verified\n"
+              "    reason: KYC_LEVEL\n"
+              "    valid: {from: 2026-11-23, until: 2026-11-24}\n");
+
+    for (i = 0; i < 5; i++) {
+        static const int64_t  at[] = { 1795391999, 1795392000, 1795435200,
+                                       1795564799, 1795564800 };
+
+        fine(q);
+        q->facts.v[SP_F_NOW].u.i = at[i];
+        sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+        assert_int_equal(v.decision, (i == 0 || i == 4) ? SP_VERDICT_ALLOW
+                                                        : SP_VERDICT_DENY);
+    }
+
+    /* a rule in force by a clock that nobody set */
+
+    q->facts.v[SP_F_NOW].state = SP_FACT_UNKNOWN;
+    sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+    assert_int_equal(v.decision, SP_VERDICT_DENY);
+    free(p);
+
+    /* the dearest of several models is charged, and named */
+
+    p = small("throttle:\n  - id: t\n    meter: requests\n"
+              "    per: [account.id]\n    rate: {by: model.tier, 1: 100/s, "
+              "2: 10/s, 3: 1/s}\n");
+    fine(q);
+    q->models[0] = SP_STR("m-one");
+    q->models[1] = SP_STR("m-three");
+    q->models[2] = SP_STR("m-two");
+    q->facts.nmodels = 3;
+    sp_decide(p, &q->facts, SP_STAGE_WHOLE, &v);
+    assert_int_equal(v.decision, SP_VERDICT_ALLOW);
+    assert_int_equal(v.napply, 1);
+    assert_int_equal(v.apply[0].interval, 1000000000);
+    assert_int_equal(v.apply[0].status, 429);
+    assert_int_equal(v.tier, 3);
+    assert_int_equal(v.model, 1);
+    assert_true(sp_str_eq(q->facts.v[SP_F_MODEL_ID].u.s, SP_STR("m-three")));
+
+    sp_verdict_throttle(&v, 0, 250);
+    assert_int_equal(v.decision, SP_VERDICT_THROTTLE);
+    assert_int_equal(v.reason, SP_R_RATE_LIMITED);
+    assert_int_equal(v.status, 429);
+
+    sp_verdict_refuse(p, &v, SP_R_AUDIT_UNAVAILABLE);
+    assert_int_equal(v.decision, SP_VERDICT_DENY);
+    assert_int_equal(v.status, 503);
+    assert_int_equal(v.napply, 0);
+
+    free(p);
+    free(q);
+}
+
+
 int
 main(void)
 {
@@ -1080,7 +1348,9 @@ main(void)
         cmocka_unit_test(test_ignorance),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_exceptions),
-        cmocka_unit_test(test_models)
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_builtins),
+        cmocka_unit_test(test_edges)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
