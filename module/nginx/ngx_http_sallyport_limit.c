@@ -177,6 +177,9 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
  * Under the lock: the bucket of debits[n], or an idle one to take over that
  * no earlier debit of this call took. With neither, bucket is NULL and the
  * time is returned after which one will be idle.
+ *
+ * Each half of the print names a set, and a new bucket goes to the emptier
+ * one: so the table fills evenly, and refuses only when it is nearly full.
  */
 
 static uint64_t
@@ -184,46 +187,59 @@ ngx_http_sallyport_bucket_find(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now)
 {
     uint64_t                      wait;
-    ngx_uint_t                    i;
+    ngx_uint_t                    i, k, busy, least;
     ngx_http_sallyport_debit_t   *debit;
-    ngx_http_sallyport_bucket_t  *set, *idle;
+    ngx_http_sallyport_bucket_t  *set, *idle, *best;
 
     debit = &debits[n];
 
-    set = (ngx_http_sallyport_bucket_t *)
-          ngx_http_sallyport_zone_set(zone, debit->table, debit->print.h[0]);
-
-    idle = NULL;
+    best = NULL;
+    least = NGX_HTTP_SALLYPORT_WAYS;
     wait = UINT64_MAX;
 
-    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+    for (k = 0; k < 2; k++) {
+        set = (ngx_http_sallyport_bucket_t *)
+              ngx_http_sallyport_zone_set(zone, debit->table,
+                                          debit->print.h[k]);
+        idle = NULL;
+        busy = 0;
 
-        /* an idle bucket that is taken already is as good as gone */
+        for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
 
-        if (ngx_http_sallyport_bucket_chosen(debits, n, &set[i])) {
-            continue;
+            /* an idle bucket that is taken already is as good as gone */
+
+            if (ngx_http_sallyport_bucket_chosen(debits, n, &set[i])) {
+                busy++;
+                continue;
+            }
+
+            if (set[i].h[0] == debit->print.h[0]
+                && set[i].h[1] == debit->print.h[1])
+            {
+                debit->bucket = &set[i];
+                return 0;
+            }
+
+            if (set[i].tat > now) {
+                wait = ngx_min(wait, set[i].tat - now);
+                busy++;
+
+            } else if (idle == NULL) {
+                idle = &set[i];
+            }
         }
 
-        if (set[i].h[0] == debit->print.h[0]
-            && set[i].h[1] == debit->print.h[1])
-        {
-            debit->bucket = &set[i];
-            return 0;
-        }
-
-        if (set[i].tat > now) {
-            wait = ngx_min(wait, set[i].tat - now);
-
-        } else if (idle == NULL) {
-            idle = &set[i];
+        if (idle != NULL && busy < least) {
+            best = idle;
+            least = busy;
         }
     }
 
-    debit->bucket = idle;
+    debit->bucket = best;
 
-    /* a set that this very request has filled up: any wait refuses it */
+    /* sets that this very request has filled up: any wait refuses it */
 
-    return idle != NULL ? 0 : wait != UINT64_MAX ? wait : 1000000000;
+    return best != NULL ? 0 : wait != UINT64_MAX ? wait : 1000000000;
 }
 
 
