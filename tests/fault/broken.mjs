@@ -1,0 +1,61 @@
+// Copyright (C) the Sallyport authors
+//
+// Gates whose store a test breaks, and how a refusal for that looks.
+
+import fs from 'node:fs';
+import assert from 'node:assert/strict';
+import { gate, until } from '../e2e/lib/harness.mjs';
+import { startFakeRedis } from './fake-redis.mjs';
+
+
+export const policy = fs.readFileSync(new URL('policy.yaml', import.meta.url),
+    'utf8');
+
+// A gate over a real Redis, with options of the store.
+export async function real(t, store = '', options = {}) {
+    const g = await gate(t, { policy, without: ['nginx'], ...options });
+
+    g.options.store =
+        `sallyport_store redis://127.0.0.1:${g.redis.port}/0 ${store};`;
+    await g.enrol('acme');
+    await g.start();
+
+    return g;
+}
+
+
+// A gate over a scripted one; the fake ends with the gate.
+export async function fake(t, store = '', options = {}) {
+    const redis = await startFakeRedis();
+    const g = await gate(t,
+        { policy, without: ['redis', 'nginx'], ...options });
+
+    g.redis = redis;
+    g.options.store =
+        `sallyport_store redis://127.0.0.1:${redis.port}/0 ${store};`;
+    await g.enrol('acme');
+    await g.start();
+
+    return g;
+}
+
+
+export const decisions = (g) => g.records().filter((r) => r.t === 'decision');
+
+// A refusal because the store failed: try again later, and nothing else.
+export function unavailable(res) {
+    assert.equal(res.status, 503, res.text);
+    assert.ok(Number(res.headers['retry-after']) >= 1, 'Retry-After');
+    assert.match(res.text, /verification_unavailable/);
+}
+
+export function recordedAsFailure(g) {
+    for (const record of decisions(g).filter((r) => r.dec === 'deny')) {
+        assert.equal(record.reason, 'VERIFICATION_UNAVAILABLE',
+            JSON.stringify(record));
+        assert.equal(record.status, 503);
+    }
+}
+
+export const served = (g, key, ms = 3000) => until(async () =>
+    (await g.chat(key)).status === 200, `${key} is served`, ms);
