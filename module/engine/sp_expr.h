@@ -101,6 +101,47 @@ int sp_check_set_op(sp_type_t type);
 unsigned sp_expr_eval(const sp_policy_t *policy, uint32_t node,
     const sp_facts_t *facts);
 
+unsigned sp_eval_share(const sp_policy_t *policy, const sp_node_t *node,
+    const sp_facts_t *facts);
+unsigned sp_eval_control(const sp_policy_t *policy, const sp_node_t *node,
+    const sp_facts_t *facts);
+
+
+static inline int
+sp_eval_cmp(unsigned cmp, int64_t a, int64_t b)
+{
+    switch (cmp) {
+
+    case SP_EQ:
+        return a == b;
+
+    case SP_NE:
+        return a != b;
+
+    case SP_LT:
+        return a < b;
+
+    case SP_LE:
+        return a <= b;
+
+    case SP_GT:
+        return a > b;
+
+    default:
+        return a >= b;
+    }
+}
+
+
+/* sp_set.c */
+sp_truth_t sp_set_place(const sp_policy_t *policy, const sp_set_t *set,
+    sp_place_t place);
+sp_truth_t sp_set_asn(const sp_policy_t *policy, const sp_set_t *set,
+    uint32_t asn);
+sp_truth_t sp_set_net(const sp_policy_t *policy, const sp_set_t *set,
+    const sp_addr_t *addr);
+sp_truth_t sp_set_name(const sp_policy_t *policy, const sp_set_t *set,
+    sp_str_t s);
 int sp_glob_match(const sp_policy_t *policy, const sp_glob_t *glob,
     sp_str_t s);
 

@@ -189,6 +189,9 @@ sp_rc_t sp_text_bool(sp_str_t s, int *value);
 sp_rc_t sp_load_read(sp_load_t *l, const sp_ynode_t *from, const char *file,
     const char **name, sp_str_t *text);
 
+/* sp_policy_top.c */
+void sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first);
+
 /* sp_list.c */
 void sp_load_lists(sp_load_t *l, const sp_ynode_t *map);
 sp_lset_t *sp_lset_find(sp_load_t *l, sp_str_t name);

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "policy_case.h"
+#include "sp_policy_image.h"
 
 
 #define NOW  1795435200   /* 2026-11-23T12:00:00Z */
@@ -320,6 +321,14 @@ test_image(void **state)
     for (i = 0; i < size; i += 16) {
         assert_false(sp_policy_valid(copy, i));
     }
+
+    ((sp_policy_t *) (void *) copy)->name.len = p->strings_len + 1;
+    assert_false(sp_policy_valid(copy, size));
+    ((sp_policy_t *) (void *) copy)->name = p->name;
+
+    ((sp_rule_t *) (void *) (copy + p->rules))->message.off = UINT32_MAX;
+    assert_false(sp_policy_valid(copy, size));
+    memcpy(copy, p, size);
 
     /* what passes the test may be another policy, never a way out of it */
 

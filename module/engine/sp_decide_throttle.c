@@ -1,0 +1,193 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains the throttles of a decision: which apply, which others
+ * replace, and what each debits.
+ */
+
+
+#include "sp_decide_state.h"
+
+
+#define SP_CANDIDATES_MAX  64   /* of one model, before "replaces" */
+
+
+typedef struct {
+    uint32_t  rule;
+    uint8_t   sure;
+} sp_candidate_t;
+
+
+static int sp_decide_apply(sp_decision_state_t *d, uint32_t i);
+static const sp_rate_t *sp_decide_rate(const sp_decision_state_t *d,
+    const sp_rule_t *rule);
+
+
+/* Throttles that apply to this model, less those that others replace. */
+
+int
+sp_decide_throttles(sp_decision_state_t *d)
+{
+    unsigned          value, n, k, j;
+    uint32_t          i, last, r;
+    sp_match_t        match;
+    const uint32_t   *list;
+    sp_candidate_t    found[SP_CANDIDATES_MAX];
+    const sp_rule_t  *rule;
+
+    i = d->policy->first[SP_RULE_THROTTLE];
+    last = d->policy->first[SP_RULE_THROTTLE + 1];
+    rule = sp_image_rule(d->policy, i);
+    n = 0;
+
+    for ( /* void */ ; i < last; i++, rule++) {
+        value = sp_decide_value(d, rule);
+
+        if ((value & 3) == SP_FALSE
+            || ((value & 3) == SP_UNSURE && rule->skip))
+        {
+            continue;
+        }
+
+        if (rule->shadow) {
+            match.rule = (int32_t) i;
+            match.lifted_by = -1;
+            match.reason = rule->reason;
+            match.truth = (uint8_t) (value & 3);
+            match.failed = 0;
+            match.shadow = 1;
+            match.model = (uint8_t) d->model;
+
+            if (d->model == 0 || (rule->flags & SP_RULE_MODEL)) {
+                sp_decide_record(d, &match, rule->rank, 0);
+            }
+
+            continue;
+        }
+
+        if (n == SP_CANDIDATES_MAX) {
+            return -1;
+        }
+
+        found[n].rule = i;
+        found[n].sure = ((value & 3) == SP_TRUE);
+        n++;
+    }
+
+    for (k = 0; k < n; k++) {
+        r = found[k].rule;
+
+        for (j = 0; j < n; j++) {
+            rule = sp_image_rule(d->policy, found[j].rule);
+
+            if (!found[j].sure || rule->nlist == 0) {
+                continue;
+            }
+
+            list = sp_image_at(d->policy, rule->list, uint32_t);
+
+            for (i = 0; i < rule->nlist && list[i] != r; i++) { /* void */ }
+
+            if (i != rule->nlist) {
+                break;
+            }
+        }
+
+        if (j == n && sp_decide_apply(d, r) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Adds a throttle, or makes one that is there dearer. */
+
+static int
+sp_decide_apply(sp_decision_state_t *d, uint32_t i)
+{
+    unsigned          k;
+    sp_apply_t       *apply;
+    sp_verdict_t     *v;
+    const sp_rule_t  *rule;
+    const sp_rate_t  *rate;
+
+    v = d->verdict;
+    rule = sp_image_rule(d->policy, i);
+    rate = sp_decide_rate(d, rule);
+
+    for (k = 0; k < v->napply; k++) {
+        if (v->apply[k].rule == (int32_t) i) {
+            break;
+        }
+    }
+
+    if (k == SP_APPLY_MAX) {
+        return -1;
+    }
+
+    apply = &v->apply[k];
+
+    if (k == v->napply) {
+        v->napply++;
+
+    } else if (rate->interval < apply->interval
+               || (rate->interval == apply->interval
+                   && rate->tolerance >= apply->tolerance))
+    {
+        return 0;
+    }
+
+    apply->rule = (int32_t) i;
+    apply->reason = rule->reason;
+    apply->status = sp_policy_reason(d->policy, rule->reason)->status;
+    apply->per = rule->per;
+    apply->interval = rate->interval;
+    apply->tolerance = rate->tolerance;
+    apply->limit = rate->limit;
+    apply->period = rate->period;
+    apply->burst = rate->burst;
+
+    return 0;
+}
+
+
+/* The row for a field's value; without a value, the smallest. */
+
+static const sp_rate_t *
+sp_decide_rate(const sp_decision_state_t *d, const sp_rule_t *rule)
+{
+    uint32_t           i;
+    const sp_rate_t   *rows, *least;
+    const sp_value_t  *v;
+
+    rows = sp_image_at(d->policy, d->policy->rates, sp_rate_t) + rule->rates;
+
+    if (rule->by == SP_NO_FIELD) {
+        return rows;
+    }
+
+    v = &d->facts->v[rule->by];
+
+    if (v->state == SP_FACT_KNOWN && v->u.i >= rule->by_min
+        && v->u.i - rule->by_min < (int64_t) rule->nrates)
+    {
+        return &rows[v->u.i - rule->by_min];
+    }
+
+    least = rows;
+
+    for (i = 1; i < rule->nrates; i++) {
+
+        if (rows[i].interval > least->interval
+            || (rows[i].interval == least->interval
+                && rows[i].tolerance < least->tolerance))
+        {
+            least = &rows[i];
+        }
+    }
+
+    return least;
+}
