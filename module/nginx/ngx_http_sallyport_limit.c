@@ -26,6 +26,7 @@ typedef struct {
 } ngx_http_sallyport_name_t;
 
 
+static uint64_t ngx_http_sallyport_now(void);
 static uint64_t ngx_http_sallyport_bucket_find(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_debit_t *debits,
     ngx_uint_t n, uint64_t now);
@@ -46,7 +47,7 @@ void
 ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t test)
 {
-    uint64_t                    now, wait;
+    uint64_t                    wait;
     ngx_uint_t                  i, n, from, which;
     sp_verdict_t               *verdict;
     ngx_http_sallyport_debit_t  debits[NGX_HTTP_SALLYPORT_DEBITS_MAX];
@@ -76,16 +77,7 @@ ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
         }
     }
 
-    /* the event loop's clock tells whether the request's is still good */
-
-    now = ctx->started;
-
-    if (now == 0 || (int64_t) ngx_current_msec - (int64_t) (now / 1000000) > 1)
-    {
-        now = ngx_http_sallyport_now();
-    }
-
-    wait = ngx_http_sallyport_take(zone, debits, n, now, test, &which);
+    wait = ngx_http_sallyport_take(zone, debits, n, test, &which);
 
     if (wait != 0) {
         wait = (wait + 999999) / 1000000;
@@ -97,22 +89,11 @@ ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
 
 
 uint64_t
-ngx_http_sallyport_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
-
-
-uint64_t
 ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now,
-    ngx_uint_t test, ngx_uint_t *which)
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, ngx_uint_t test,
+    ngx_uint_t *which)
 {
-    uint64_t                      wait, longest;
+    uint64_t                      now, wait, longest;
     ngx_uint_t                    i, full;
     ngx_http_sallyport_debit_t   *debit;
     ngx_http_sallyport_bucket_t  *bucket;
@@ -122,6 +103,13 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
     *which = 0;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
+
+    /*
+     * inside the lock, so that time does not run backwards from one debit of
+     * a bucket to the next: that would refuse the last request of a burst
+     */
+
+    now = ngx_http_sallyport_now();
 
     for (i = 0; i < n; i++) {
         debit = &debits[i];
@@ -170,6 +158,19 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
     }
 
     return longest;
+}
+
+
+/* CLOCK_MONOTONIC in ns: the same for all processes of one boot. */
+
+static uint64_t
+ngx_http_sallyport_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }
 
 

@@ -246,9 +246,8 @@ ngx_http_sallyport_lookup_admit(ngx_http_sallyport_store_t *store,
         n = 2;
     }
 
-    return ngx_http_sallyport_take(store->zone, debits, n,
-                                   ngx_http_sallyport_now(), 0, &which)
-           == 0 ? NGX_OK : NGX_DECLINED;
+    return ngx_http_sallyport_take(store->zone, debits, n, 0, &which) == 0
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

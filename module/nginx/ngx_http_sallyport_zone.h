@@ -189,11 +189,8 @@ typedef struct {
  * Returns 0, or the longest wait in ns with its index in *which.
  */
 uint64_t ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now,
-    ngx_uint_t test, ngx_uint_t *which);
-
-/* CLOCK_MONOTONIC in ns. */
-uint64_t ngx_http_sallyport_now(void);
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n, ngx_uint_t test,
+    ngx_uint_t *which);
 
 
 #endif /* NGX_HTTP_SALLYPORT_ZONE_H */
