@@ -391,9 +391,9 @@ export function sharedBy(after) {
 export async function testConfiguration(t, o = {}) {
     const g = await gate(t, { ...o, without: ['redis', 'nginx'] });
 
-    g.port = 1;
-    g.h2Port = 2;
-    g.redis = { port: 3, stop() {} };
+    g.port = await freePort();
+    g.h2Port = await freePort();
+    g.redis = { port: 1, stop() {} };
 
     const text = (o.whole ?? ((x) => x))(configuration(g, o));
 
