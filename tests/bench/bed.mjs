@@ -31,17 +31,17 @@ const ANSWER = '{"id":"chatcmpl-bench","object":"chat.completion",' +
     '}],"usage":{"prompt_tokens":224,"completion_tokens":21,' +
     '"total_tokens":245}}';
 
-// The case it is compared with, and what its requests get.
+// What each is compared with, and the status that its requests get (200).
 export const CASES = {
-    bare: { load: false, base: 'bare', refused: false },
-    off: { gate: 'sallyport off;', base: 'bare', refused: false },
-    gate: { gate: 'sallyport on;', base: 'bare', refused: false },
+    bare: { load: false, base: 'bare' },
+    off: { gate: 'sallyport off;', base: 'bare' },
+    gate: { gate: 'sallyport on;', base: 'bare' },
     gate_audit_all: { gate: 'sallyport on;', audit: 'allows=on',
-        base: 'bare', refused: false },
+        base: 'bare' },
     return_403: { load: false, answer: 'return 403;', base: 'return_403',
-        refused: true },
+        status: 403 },
     deny: { gate: 'sallyport on;', from: 'shut', base: 'return_403',
-        refused: true },
+        status: 451 },
 };
 
 

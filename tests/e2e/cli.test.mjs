@@ -136,8 +136,8 @@ after(async () => {
 
 describe('the command line', () => {
     test('every verb has a help of its own', () => {
-        const verbs = [...fine(['help']).out.matchAll(/^ {2}(\w+(?: \w+)?) {2}/gm)]
-            .map((m) => m[1].trim());
+        const verbs = [...fine(['help']).out
+            .matchAll(/^ {2}(\w+(?: \w+)?) {2}/gm)].map((m) => m[1]);
 
         assert.ok(verbs.includes('key new') && verbs.includes('explain'));
 
@@ -464,7 +464,8 @@ describe('accounts', () => {
         assert.equal(meta.schema, '1');
         assert.equal(meta.term, '1');
         assert.match(meta.dataset,
-            /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+            /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+        assert.equal(meta.dataset.length, 36);
 
         fine(['account', 'set', 'other', 'type=individual',
             'status=unverified', 'level=0', ...WHO]);
@@ -732,7 +733,8 @@ describe('the store', () => {
         try {
             const start = Date.now();
 
-            refused(get(store, '--timeout', '1'), 1, /did not answer|cannot reach/);
+            refused(get(store, '--timeout', '1'), 1,
+                /did not answer|cannot reach/);
             assert.ok(Date.now() - start < 10000);
 
         } finally {
