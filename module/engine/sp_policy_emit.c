@@ -379,7 +379,7 @@ sp_emit_ast(sp_emit_t *e, const sp_lrule_t *rule, const sp_ast_t *ast)
     node.op = (uint8_t) ast->op;
     node.cmp = (uint8_t) ast->cmp;
     node.neg = (uint8_t) ast->neg;
-    node.field = (uint8_t) (ast->field >= 0 ? ast->field : SP_NO_FIELD);
+    node.field = (uint8_t) (ast->field >= 0 ? ast->field : SP_F_NOW);
     node.other = (uint8_t) (ast->other >= 0 ? ast->other : SP_NO_FIELD);
     node.value = ast->value;
     node.text = sp_emit_str(e, text);

@@ -92,7 +92,7 @@ typedef struct {
     uint8_t   op;         /* sp_op_t */
     uint8_t   cmp;        /* sp_cmp_t */
     uint8_t   neg;        /* "!=", "not in": the opposite */
-    uint8_t   field;
+    uint8_t   field;      /* always a field, also where none is read */
     uint8_t   other;      /* second field, or sp_fn_t */
     uint8_t   how;        /* sp_how_t, of SP_OP_SAME and SP_OP_WITHIN */
     uint8_t   pad[2];

@@ -340,13 +340,17 @@ sp_valid_atom(const sp_policy_t *p, const sp_node_t *node)
 
     set = node->set < p->nsets ? (int) sp_image_set(p, node->set)->type : -1;
 
+    if (node->field >= SP_FIELDS) {
+        return 0;
+    }
+
     if (node->op == SP_OP_SHARE || node->op == SP_OP_CONTROL) {
         return node->other < SP_FNS && node->cmp <= SP_GE && set >= 0
                && ((node->other == SP_FN_LISTED_SHARE)
                    ? set == SP_LIST_NAME : set <= SP_LIST_PLACE);
     }
 
-    if (node->field >= SP_FIELDS || node->cmp > SP_GE) {
+    if (node->cmp > SP_GE) {
         return 0;
     }
 
