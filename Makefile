@@ -111,7 +111,9 @@ $(eval $(call engine,$(BUILD)/sanitize,$$(CC),$$(SAN)))
 $(eval $(call engine,$(BUILD)/fuzz,$$(CLANG),$$(subst =fuzzer,=fuzzer-no-link,$$(FUZZ))))
 
 .PHONY: engine
-engine: $(LIB) ## the deciding engine, build/libsallyport.a
+engine: ## the deciding engine, build/libsallyport.a
+	@scripts/packages build
+	@$(SUB) $(LIB)
 
 
 # The command.
@@ -126,7 +128,9 @@ $(CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(LIB)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(CLI_LIBS)
 
 .PHONY: cli
-cli: $(CLI) ## the command, build/sallyport
+cli: ## the command, build/sallyport
+	@scripts/packages build
+	@$(SUB) $(CLI)
 
 
 # The module, by nginx's own build; scripts/build-module.
@@ -144,7 +148,9 @@ $(MODULE): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
 	$(Q)mv $@.new $@
 
 .PHONY: module
-module: $(MODULE) ## the nginx module, build/ngx_http_sallyport_module.so
+module: ## the nginx module, build/ngx_http_sallyport_module.so
+	@scripts/packages build
+	@$(SUB) $(MODULE)
 
 
 # Unit tests: one program a room.
@@ -162,11 +168,15 @@ $(BUILD)/sanitize/unit/%: tests/unit/%.c $(BUILD)/sanitize/libsallyport.a
 	    $(BUILD)/sanitize/libsallyport.a -Wl,--as-needed -lcmocka $(CLI_LIBS)
 
 .PHONY: unit
-unit: $(ONLY_UNIT) ## unit tests of the engine (T=json: one program)
+unit: ## unit tests of the engine (T=json: one program)
+	@scripts/packages build test
+	@$(SUB) $(ONLY_UNIT)
 	@scripts/run-unit $(BUILD)/unit $(ONLY_UNIT)
 
 .PHONY: unit-sanitize
-unit-sanitize: $(ONLY_UNIT_SAN) ## the same under ASan and UBSan
+unit-sanitize: ## the same under ASan and UBSan
+	@scripts/packages build test
+	@$(SUB) $(ONLY_UNIT_SAN)
 	@scripts/run-unit $(BUILD)/sanitize/unit $(ONLY_UNIT_SAN)
 
 
@@ -207,7 +217,7 @@ $(BUILD)/npm/tests/installed: tests/package-lock.json
 
 .PHONY: run
 run: ## sets everything up, serves on PORT, prints calls to try
-	@scripts/packages build run
+	@scripts/packages build nginx run
 	@$(SUB) $(MODULE) $(CLI) $(GEO)
 	@demo/run start
 
@@ -222,13 +232,13 @@ TEST_DEPS := $(MODULE) $(CLI) $(GEO) $(BUILD)/npm/tests/installed
 
 .PHONY: test
 test: ## everything: unit, end to end, faults, policies
-	@scripts/packages build run test
+	@scripts/packages build nginx run test
 	@$(SUB) $(UNIT) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/run plain $(UNIT)
 
 .PHONY: e2e
 e2e: ## end-to-end tests only (T=verdicts: one file)
-	@scripts/packages build run test
+	@scripts/packages build nginx run test
 	@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/run e2e
 
@@ -244,7 +254,7 @@ $(SAN_NGINX): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
 
 .PHONY: test-sanitize
 test-sanitize: ## unit, end to end and faults under ASan and UBSan
-	@scripts/packages build run test sanitize
+	@scripts/packages build nginx run test sanitize
 	@$(SUB) $(UNIT_SAN) $(SAN_NGINX) $(TEST_DEPS)
 	@BUILD=$(BUILD) SALLYPORT_NGINX=$(abspath $(SAN_NGINX)) \
 	    tests/run sanitize $(UNIT_SAN)
@@ -255,7 +265,7 @@ bench: ## measures cost against bare nginx and the alternatives
 	    echo 'there is no benchmark in this version: tests/bench/run' >&2; \
 	    exit 1; \
 	fi
-	@scripts/packages build run test
+	@scripts/packages build nginx run test
 	@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/bench/run
 
@@ -265,13 +275,13 @@ campaign: ## the long faults campaign of tests/fault
 	    echo 'there is no campaign in this version: tests/fault/campaign' >&2; \
 	    exit 1; \
 	fi
-	@scripts/packages build run test
+	@scripts/packages build nginx run test
 	@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/fault/campaign
 
 .PHONY: platforms
 platforms: ## builds nginx of each Debian suite from source, runs the tests
-	@scripts/packages build run test sanitize
+	@scripts/packages build nginx run test sanitize
 	@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) scripts/platforms
 
@@ -299,7 +309,7 @@ $(BUILD)/install/ngx_http_sallyport_module.so: FORCE $(BUILD)/sources
 
 .PHONY: install
 install: ## installs module, command and policy [NGINX_SRC=] [DESTDIR=]
-	@scripts/packages build
+	@scripts/packages build $(if $(NGINX_SRC),source,nginx)
 	@$(SUB) $(INSTALL_MODULE) $(CLI)
 	@scripts/install $(INSTALL_MODULE) $(CLI) '$(MODULES_DIR)' '$(PREFIX)' \
 	    '$(DESTDIR)'
