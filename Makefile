@@ -149,7 +149,7 @@ $(MODULE): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
 
 .PHONY: module
 module: ## the nginx module, build/ngx_http_sallyport_module.so
-	@scripts/packages build
+	@scripts/packages build nginx
 	@$(SUB) $(MODULE)
 
 
