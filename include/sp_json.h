@@ -18,7 +18,7 @@
 
 #define SP_JSON_DEPTH      128    /* deeper documents are refused */
 #define SP_JSON_TEXT       256    /* bytes of a watched string or number */
-#define SP_JSON_WATCH_MAX  32     /* paths in one watch table */
+#define SP_JSON_WATCH_MAX  64     /* paths in one watch table */
 #define SP_JSON_KEY        64     /* bytes of a watched key */
 
 
@@ -99,7 +99,7 @@ typedef struct {
     uint32_t                high;      /* surrogate that waits for its half */
     uint64_t                is_array[SP_JSON_DEPTH / 64];
     int16_t                 nodes[SP_JSON_DEPTH];
-    uint32_t                seen[SP_JSON_DEPTH];
+    uint64_t                seen[SP_JSON_DEPTH];
     int32_t                 element[SP_JSON_DEPTH];
     unsigned char           text[SP_JSON_TEXT];
 } sp_json_t;

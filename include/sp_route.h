@@ -75,12 +75,24 @@ typedef enum {
  * nginx made of it and will send. They must be byte-equal for a match, apart
  * from percent-escapes inside the variable segment. "param" is set to the
  * decoded variable segment, in "scratch" (at least raw.len bytes) if it had
- * escapes. It is a model name: 1..256 printable ASCII bytes without space,
- * '%', ';', '?', '#' and backslash. Where nothing is found *route is
- * SP_ROUTE_NONE.
+ * escapes. It is a model name without space. Where nothing is found *route
+ * is SP_ROUTE_NONE.
  */
 sp_route_rc_t sp_route_find(sp_method_t method, sp_str_t raw, sp_str_t normal,
     unsigned char *scratch, int *route, sp_str_t *param);
+
+/*
+ * 0 if the query names a parameter by which a server could pick a model other
+ * than the one that was judged: "model", also in other letters or escaped.
+ */
+int sp_query_ok(sp_str_t args);
+
+/*
+ * 1 if a name may be a model's: 1..256 bytes of printable ASCII without a
+ * space at either end, a ',', ';', '?', '#', '%' or backslash, or a path
+ * segment "." or "..".
+ */
+int sp_model_name_ok(sp_str_t name);
 
 /* The row for a request with an anthropic-version header; often "route". */
 int sp_route_versioned(int route);

@@ -15,7 +15,7 @@
 #define SP_IN_ANTHROPIC   2
 #define SP_IN_BOTH        (SP_IN_OPENAI | SP_IN_ANTHROPIC)
 
-#define SP_BODY_TABLE     6144    /* bytes of a compiled watch table */
+#define SP_BODY_TABLE     8192    /* bytes of a compiled watch table */
 
 
 typedef struct sp_body_field_s  sp_body_field_t;
@@ -72,7 +72,7 @@ static sp_rc_t sp_body_fail(sp_body_t *body, sp_body_error_t error,
 #define sp_name_row(path, name, dialects, judge)                              \
     { path, name, SP_IN_##dialects, judge, SP_BODY_BAD_MODEL,                 \
       name " must be a model name: 1 to 256 printable ASCII characters "      \
-      "without a space at either end" }
+      "without a space at either end, a list or parts of a URL" }
 
 #define sp_picks_row(path, dialects, judge)                                   \
     { path, path, SP_IN_##dialects, judge, SP_BODY_BAD_MODEL,                 \
@@ -130,6 +130,13 @@ static const sp_body_field_t  sp_body_fields[] = {
     sp_override_row("extra_body"),
     sp_override_row("extra_headers"),
     sp_override_row("extra_query"),
+    sp_override_row("context_window_fallbacks"),
+    sp_override_row("content_policy_fallbacks"),
+    sp_override_row("model_list"),
+    sp_override_row("user_config"),
+    sp_override_row("custom_llm_provider"),
+    sp_override_row("api_base"),
+    sp_override_row("base_url"),
 
     /* what bounds the answer */
 
@@ -520,9 +527,7 @@ sp_body_add(sp_body_t *body, const sp_body_field_t *field, sp_str_t name,
     int             i;
     unsigned char  *p;
 
-    if (name.len == 0 || name.len > SP_MODEL_LEN || name.data[0] == ' '
-        || name.data[name.len - 1] == ' ' || !sp_body_printable(name))
-    {
+    if (!sp_model_name_ok(name)) {
         return sp_body_refuse(body, field);
     }
 

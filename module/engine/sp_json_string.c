@@ -246,9 +246,9 @@ static sp_json_pos_t
 sp_json_string_end(sp_json_t *json, sp_json_pos_t p, const unsigned char *text,
     size_t len)
 {
-    int        node;
-    unsigned   d;
-    uint32_t   bit;
+    int       node;
+    unsigned  d;
+    uint64_t  bit;
 
     if ((json->flags & SP_JSON_F_KEY) == 0) {
         json->state = SP_JSON_S_AFTER;
@@ -278,7 +278,7 @@ sp_json_string_end(sp_json_t *json, sp_json_pos_t p, const unsigned char *text,
     }
 
     if (node != SP_JSON_NO_KEY) {
-        bit = UINT32_C(1) << json->table->nodes[node].bit;
+        bit = UINT64_C(1) << json->table->nodes[node].bit;
 
         if (json->seen[d] & bit) {
             return sp_json_fail(json, p, SP_JSON_DUPLICATE);

@@ -10,7 +10,6 @@
 #include "sp_route.h"
 
 
-#define SP_ROUTE_SEGMENT_MAX  256
 #define SP_ROUTE_PREFIX       "/v1/models/"
 #define SP_ROUTE_FIXED        10    /* rows without a variable segment */
 #define SP_ROUTE_GET_ONE      10    /* the row with one */
@@ -127,9 +126,6 @@ sp_route_segment(sp_str_t raw, sp_str_t normal, unsigned char *scratch,
     size_t         i, n;
     unsigned char  c;
 
-    static const sp_str_t  dot = sp_str(".");
-    static const sp_str_t  dots = sp_str("..");
-
     if (raw.len != 0 && memchr(raw.data, '/', raw.len) != NULL) {
         return sp_str_eq(raw, normal) ? SP_ROUTE_UNKNOWN : SP_ROUTE_AMBIGUOUS;
     }
@@ -160,7 +156,7 @@ sp_route_segment(sp_str_t raw, sp_str_t normal, unsigned char *scratch,
         }
 
         if (c < 0x21 || c > 0x7e || c == ';' || c == '?' || c == '#'
-            || c == '\\')
+            || c == '\\' || c == ',')
         {
             return SP_ROUTE_AMBIGUOUS;
         }
@@ -177,9 +173,7 @@ sp_route_segment(sp_str_t raw, sp_str_t normal, unsigned char *scratch,
         return SP_ROUTE_AMBIGUOUS;
     }
 
-    if (n == 0 || n > SP_ROUTE_SEGMENT_MAX
-        || sp_str_eq(*param, dot) || sp_str_eq(*param, dots))
-    {
+    if (!sp_model_name_ok(*param)) {
         param->len = 0;
         param->data = NULL;
         return SP_ROUTE_UNKNOWN;

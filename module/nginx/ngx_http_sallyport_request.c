@@ -248,7 +248,7 @@ ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
 {
     int                  route;
     u_char              *p, *scratch;
-    sp_str_t             raw, normal, param;
+    sp_str_t             args, raw, normal, param;
     sp_route_rc_t        rc;
     ngx_http_request_t  *r;
 
@@ -265,6 +265,16 @@ ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
 
     if (seen->websocket || r->http_version < NGX_HTTP_VERSION_10) {
         goto done;
+    }
+
+    if (r->args.len) {
+        args.data = r->args.data;
+        args.len = r->args.len;
+
+        if (!sp_query_ok(args)) {
+            rc = SP_ROUTE_AMBIGUOUS;
+            goto done;
+        }
     }
 
     if (r->valid_unparsed_uri && r == r->main) {

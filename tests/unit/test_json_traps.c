@@ -323,9 +323,9 @@ test_compile(void **state)
 {
     size_t           i, need, size;
     char             longest[80];
-    sp_json_watch_t  many[40];
+    sp_json_watch_t  many[SP_JSON_WATCH_MAX + 1];
 
-    static _Alignas(16) char  mem[16384];
+    static _Alignas(16) char  mem[32768];
 
     static const sp_json_watch_t  bad[][2] = {
         { { "", 1 }, { "b", 2 } }, { { "/a", 1 }, { "b", 2 } },
@@ -366,7 +366,7 @@ test_compile(void **state)
     assert_null(sp_json_compile(many, 1, mem, sizeof(mem), &need));
 
     for (i = 0; i < sp_nelts(many); i++) {
-        static char  names[40][4];
+        static char  names[SP_JSON_WATCH_MAX + 1][4];
 
         sprintf(names[i], "k%zu", i);
         many[i].path = names[i];

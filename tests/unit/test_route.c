@@ -326,6 +326,98 @@ test_segment(void **state)
 
 
 static void
+test_query(void **state)
+{
+    size_t         i;
+    unsigned char  byte;
+    sp_str_t       one;
+
+    static const char *const  good[] = {
+        "", "a=b", "api-version=2024-10-21", "beta=true&limit=5",
+        "x=model", "x=1&y=model=z", "modelx=1", "xmodel=1", "mode=1",
+        "remodel", "%256dodel=x", "model%3dx=y", "&&", "=model", "key=sk-a",
+        "a_name_of_many_more_than_thirty_two_bytes_model=x"
+    };
+    static const char *const  bad[] = {
+        "model", "model=", "model=x", "a=b&model=x", "a&model", "MODEL=x",
+        "mOdEl=x", "%6dodel=x", "%6Dodel=x", "mode%6c=x", "%4DODEL=x",
+        "model[]=x", "model%5B0%5d=x", "model%00=x", "+model=x",
+        "model%20=x", "%0amodel=x", "a=b;model=x", "models=x", "fallbacks",
+        "route=fallback", "engine=x", "deployment=x", "deployment_id=x",
+        "assistant_id=x", "agent_id=x", "api_base=http://x", "base_url=x",
+        "custom_llm_provider=x", "&model=x", "model=x&"
+    };
+
+    for (i = 0; i < sp_nelts(good); i++) {
+        if (!sp_query_ok(sp_cstr(good[i]))) {
+            fail_msg("%s", good[i]);
+        }
+    }
+
+    for (i = 0; i < sp_nelts(bad); i++) {
+        if (sp_query_ok(sp_cstr(bad[i]))) {
+            fail_msg("%s", bad[i]);
+        }
+    }
+
+    /* a broken escape at the end is read no further than it goes */
+
+    for (i = 0; i < 256; i++) {
+        byte = (unsigned char) i;
+        one.data = &byte;
+        one.len = 1;
+        assert_true(sp_query_ok(one));
+    }
+}
+
+
+static void
+test_model_name(void **state)
+{
+    int       c;
+    char      text[300];
+    size_t    i;
+    sp_str_t  s;
+
+    static const char *const  good[] = {
+        "gpt-4o", "a b", "hf.co/x/y:Q4_K_M", "...", "a..b", "a/...", "x/.y",
+        "arn:aws:bedrock:eu:1:inference-profile/x.y-v1:0", "@cf/meta/llama",
+        "ft:gpt-4o:org::id", "a/b", "/models/llama.gguf", "a.", "x/y.."
+    };
+    static const char *const  bad[] = {
+        "", " a", "a ", "a,b", "a;b", "a?b", "a#b", "a%b", "a\\b", ".", "..",
+        "a/..", "a/../b", "../b", "./b", "a/.", "a/./b", "a\tb", "a\x7f",
+        "\xc3\xa9"
+    };
+
+    for (i = 0; i < sp_nelts(good); i++) {
+        if (!sp_model_name_ok(sp_cstr(good[i]))) {
+            fail_msg("%s", good[i]);
+        }
+    }
+
+    for (i = 0; i < sp_nelts(bad); i++) {
+        if (sp_model_name_ok(sp_cstr(bad[i]))) {
+            fail_msg("%s", bad[i]);
+        }
+    }
+
+    for (c = 0; c < 256; c++) {
+        memset(text, 'x', sizeof(text));
+        text[7] = (char) c;
+        s.data = (unsigned char *) text;
+        s.len = 256;
+
+        assert_int_equal(sp_model_name_ok(s),
+                         c >= 0x20 && c <= 0x7e
+                         && strchr(",;?#%\\", c) == NULL);
+        s.len = 257;
+        assert_int_equal(sp_model_name_ok(s), 0);
+    }
+}
+
+
+static void
 test_guess(void **state)
 {
     size_t  i;
@@ -362,6 +454,8 @@ main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_model_name),
         cmocka_unit_test(test_guess)
     };
 
