@@ -106,6 +106,8 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
         r->headers_in.authorization = NULL;
     }
 
+    r->headers_in.upgrade = NULL;    /* so that a 101 opens no tunnel */
+
     list = &r->headers_in.headers;
 
     list->part.elts = start;
@@ -122,7 +124,8 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
 
 /*
  * '_' counts as '-': some servers behind us read both as one. Overrides of the
- * method would undo the route that was judged.
+ * method or the path would undo the route that was judged; an upgrade, to
+ * whatever protocol, would open a way that nobody judges.
  */
 
 static ngx_uint_t
@@ -146,9 +149,10 @@ ngx_http_sallyport_dropped(ngx_uint_t credential, ngx_table_elt_t *h)
 
     switch (name->len) {
 
-    case sizeof("api-key") - 1:
-        return credential != NGX_HTTP_SALLYPORT_PASS
-               && ngx_http_sallyport_same("api-key");
+    case sizeof("api-key") - 1:    /* and "upgrade" */
+        return (credential != NGX_HTTP_SALLYPORT_PASS
+                && ngx_http_sallyport_same("api-key"))
+               || ngx_http_sallyport_same("upgrade");
 
     case sizeof("x-api-key") - 1:
         return credential != NGX_HTTP_SALLYPORT_PASS
@@ -157,11 +161,13 @@ ngx_http_sallyport_dropped(ngx_uint_t credential, ngx_table_elt_t *h)
     case sizeof("authorization") - 1:
         return (credential != NGX_HTTP_SALLYPORT_PASS
                 && ngx_http_sallyport_same("authorization"))
-               || ngx_http_sallyport_same("x-http-method");
+               || ngx_http_sallyport_same("x-http-method")
+               || ngx_http_sallyport_same("x-rewrite-url");
 
     case sizeof("x-goog-api-key") - 1:
-        return credential != NGX_HTTP_SALLYPORT_PASS
-               && ngx_http_sallyport_same("x-goog-api-key");
+        return (credential != NGX_HTTP_SALLYPORT_PASS
+                && ngx_http_sallyport_same("x-goog-api-key"))
+               || ngx_http_sallyport_same("x-original-url");
 
     case sizeof("x-method-override") - 1:
         return ngx_http_sallyport_same("x-method-override");
