@@ -113,7 +113,7 @@ $(eval $(call engine,$(BUILD)/fuzz,$$(CLANG),$$(subst =fuzzer,=fuzzer-no-link,$$
 .PHONY: engine
 engine: ## the deciding engine, build/libsallyport.a
 	@scripts/packages build
-	@$(SUB) $(LIB)
+	+@$(SUB) $(LIB)
 
 
 # The command.
@@ -130,7 +130,7 @@ $(CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(LIB)
 .PHONY: cli
 cli: ## the command, build/sallyport
 	@scripts/packages build
-	@$(SUB) $(CLI)
+	+@$(SUB) $(CLI)
 
 
 # The module, by nginx's own build; scripts/build-module.
@@ -150,7 +150,7 @@ $(MODULE): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
 .PHONY: module
 module: ## the nginx module, build/ngx_http_sallyport_module.so
 	@scripts/packages build nginx
-	@$(SUB) $(MODULE)
+	+@$(SUB) $(MODULE)
 
 
 # Unit tests: one program a room.
@@ -170,13 +170,13 @@ $(BUILD)/sanitize/unit/%: tests/unit/%.c $(BUILD)/sanitize/libsallyport.a
 .PHONY: unit
 unit: ## unit tests of the engine (T=json: one program)
 	@scripts/packages build test
-	@$(SUB) $(ONLY_UNIT)
+	+@$(SUB) $(ONLY_UNIT)
 	@scripts/run-unit $(BUILD)/unit $(ONLY_UNIT)
 
 .PHONY: unit-sanitize
 unit-sanitize: ## the same under ASan and UBSan
 	@scripts/packages build test
-	@$(SUB) $(ONLY_UNIT_SAN)
+	+@$(SUB) $(ONLY_UNIT_SAN)
 	@scripts/run-unit $(BUILD)/sanitize/unit $(ONLY_UNIT_SAN)
 
 
@@ -194,7 +194,7 @@ fuzzers: $(FUZZERS)
 .PHONY: fuzz
 fuzz: ## fuzzes each room for FUZZ_SECONDS
 	@scripts/packages build fuzz
-	@$(SUB) fuzzers
+	+@$(SUB) fuzzers
 	@scripts/run-fuzz $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
 
@@ -218,7 +218,7 @@ $(BUILD)/npm/tests/installed: tests/package-lock.json
 .PHONY: run
 run: ## sets everything up, serves on PORT, prints calls to try
 	@scripts/packages build nginx run
-	@$(SUB) $(MODULE) $(CLI) $(GEO)
+	+@$(SUB) $(MODULE) $(CLI) $(GEO)
 	@demo/run start
 
 .PHONY: stop
@@ -233,13 +233,13 @@ TEST_DEPS := $(MODULE) $(CLI) $(GEO) $(BUILD)/npm/tests/installed
 .PHONY: test
 test: ## everything: unit, end to end, faults, policies
 	@scripts/packages build nginx run test
-	@$(SUB) $(UNIT) $(TEST_DEPS)
+	+@$(SUB) $(UNIT) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/run plain $(UNIT)
 
 .PHONY: e2e
 e2e: ## end-to-end tests only (T=verdicts: one file)
 	@scripts/packages build nginx run test
-	@$(SUB) $(TEST_DEPS)
+	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/run e2e
 
 SAN_NGINX := $(BUILD)/sanitize/nginx/nginx
@@ -255,7 +255,7 @@ $(SAN_NGINX): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
 .PHONY: test-sanitize
 test-sanitize: ## unit, end to end and faults under ASan and UBSan
 	@scripts/packages build nginx run test sanitize
-	@$(SUB) $(UNIT_SAN) $(SAN_NGINX) $(TEST_DEPS)
+	+@$(SUB) $(UNIT_SAN) $(SAN_NGINX) $(TEST_DEPS)
 	@BUILD=$(BUILD) SALLYPORT_NGINX=$(abspath $(SAN_NGINX)) \
 	    tests/run sanitize $(UNIT_SAN)
 
@@ -266,7 +266,7 @@ bench: ## measures cost against bare nginx and the alternatives
 	    exit 1; \
 	fi
 	@scripts/packages build nginx run test
-	@$(SUB) $(TEST_DEPS)
+	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/bench/run
 
 .PHONY: campaign
@@ -276,13 +276,13 @@ campaign: ## the long faults campaign of tests/fault
 	    exit 1; \
 	fi
 	@scripts/packages build nginx run test
-	@$(SUB) $(TEST_DEPS)
+	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/fault/campaign
 
 .PHONY: platforms
 platforms: ## builds nginx of each Debian suite from source, runs the tests
 	@scripts/packages build nginx run test sanitize
-	@$(SUB) $(TEST_DEPS)
+	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) scripts/platforms
 
 
@@ -310,7 +310,7 @@ $(BUILD)/install/ngx_http_sallyport_module.so: FORCE $(BUILD)/sources
 .PHONY: install
 install: ## installs module, command and policy [NGINX_SRC=] [DESTDIR=]
 	@scripts/packages build $(if $(NGINX_SRC),source,nginx)
-	@$(SUB) $(INSTALL_MODULE) $(CLI)
+	+@$(SUB) $(INSTALL_MODULE) $(CLI)
 	@scripts/install $(INSTALL_MODULE) $(CLI) '$(MODULES_DIR)' '$(PREFIX)' \
 	    '$(DESTDIR)'
 
