@@ -4,12 +4,13 @@
 // life of keys and accounts in a real Redis. Exit codes and both outputs.
 
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 
 import { BUILD, PEPPER, ROOT, kid, startRedis } from './lib/harness.mjs';
 
@@ -520,7 +521,6 @@ describe('accounts', () => {
     });
 
     test('ten people at once: no change is lost or made twice', async () => {
-        const { spawn } = await import('node:child_process');
         const codes = await Promise.all(Array.from({ length: 10 }, (_, i) =>
             new Promise((resolve) => spawn(COMMAND, ['account', 'set', 'acme',
                 `x_n${i}=1`, ...WHO], { stdio: 'ignore',
@@ -533,6 +533,47 @@ describe('accounts', () => {
             .length, done);
         assert.equal(Number(got.ver), 5 + done);
     });
+
+    // The hand is quicker: it writes when the script is on its way already.
+    for (const [what, ...fields] of [['changes a field', 'residence', 'NO'],
+        ['adds a field', 'x_hand', '1']])
+    {
+        test(`someone who ${what} by hand meanwhile is noticed`, async () => {
+            const relay = net.createServer((from) => {
+                const to = net.connect(redis.port, '127.0.0.1');
+
+                to.pipe(from);
+                from.on('data', async (data) => {
+                    if (data.includes('EVAL')) {
+                        await redis.call('HSET', KEY, ...fields);
+                    }
+
+                    to.write(data);
+                });
+                from.on('close', () => to.destroy());
+            });
+
+            await new Promise((resolve) => relay.listen(0, '127.0.0.1',
+                resolve));
+
+            const was = await record(KEY);
+            const child = spawn(COMMAND, ['account', 'set', 'acme',
+                'level=0', ...WHO, '--store', store.replace(/:\d+\/0$/,
+                    `:${relay.address().port}/0`)]);
+            let err = '';
+
+            child.stderr.on('data', (data) => { err += data; });
+
+            const code = await new Promise((resolve) =>
+                child.once('close', resolve));
+
+            relay.close();
+            assert.equal(code, 1, err);
+            assert.match(err, /changed by someone else/);
+            assert.deepEqual(await record(KEY),
+                { ...was, [fields[0]]: fields[1] });
+        });
+    }
 
     test('a database with records but without meta is refused', async () => {
         const uri = store.replace(/\/0$/, '/5');
@@ -676,6 +717,8 @@ describe('keys', () => {
             ['acme,a\n', /three parts/],
             ['ac me,a,sk-a\n', /account is no id/],
             ['acme,other,sk-old-3\n', /another account or name/],
+            ['acme,fresh,sk-fresh\nacme,late,sk-old-3\n',
+                /another account or name/],
             ['\n# nothing\n', /has no keys/],
         ]) {
             const { err } = refused(['key', 'import', '--plain',
