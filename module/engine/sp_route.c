@@ -147,6 +147,10 @@ sp_route_segment(sp_str_t raw, sp_str_t normal, unsigned char *scratch,
                 return SP_ROUTE_AMBIGUOUS;
             }
 
+            if (n == i) {
+                memcpy(scratch, raw.data, n);    /* up to the first escape */
+            }
+
             c = (unsigned char) (hi << 4 | lo);
             i += 2;
 
@@ -161,7 +165,11 @@ sp_route_segment(sp_str_t raw, sp_str_t normal, unsigned char *scratch,
             return SP_ROUTE_AMBIGUOUS;
         }
 
-        scratch[n++] = c;
+        if (n != i) {
+            scratch[n] = c;
+        }
+
+        n++;
     }
 
     param->len = n;
