@@ -74,9 +74,9 @@ typedef enum {
  * "raw" is the request target as received, without the query; "normal" what
  * nginx made of it and will send. They must be byte-equal for a match, apart
  * from percent-escapes inside the variable segment. "param" is set to the
- * decoded variable segment, in "scratch" if it had
- * escapes: at least raw.len bytes, or NULL if raw has no '%'. It is a model name without space. Where nothing is found *route
- * is SP_ROUTE_NONE.
+ * decoded variable segment, in "scratch" if it had escapes: at least raw.len
+ * bytes, or NULL if raw has no '%'. It is a model name without space. Where
+ * nothing is found *route is SP_ROUTE_NONE.
  */
 sp_route_rc_t sp_route_find(sp_method_t method, sp_str_t raw, sp_str_t normal,
     unsigned char *scratch, int *route, sp_str_t *param);
