@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_sallyport_check_parts(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
 static ngx_int_t ngx_http_sallyport_check_server(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
+static ngx_int_t ngx_http_sallyport_check_passed(ngx_conf_t *cf,
+    ngx_http_sallyport_location_t *location);
 static ngx_int_t ngx_http_sallyport_check_listen(ngx_conf_t *cf);
 static ngx_uint_t ngx_http_sallyport_gated(
     ngx_http_sallyport_main_conf_t *smcf, ngx_http_conf_addr_t *addr);
@@ -77,6 +79,7 @@ ngx_http_sallyport_check(ngx_conf_t *cf)
 
         if (ngx_http_sallyport_check_parts(cf, &location[i]) != NGX_OK
             || ngx_http_sallyport_check_server(cf, &location[i]) != NGX_OK
+            || ngx_http_sallyport_check_passed(cf, &location[i]) != NGX_OK
             || ngx_http_sallyport_check_error_pages(cf, &location[i])
                != NGX_OK)
         {
@@ -156,6 +159,36 @@ ngx_http_sallyport_check_server(ngx_conf_t *cf,
         return ngx_http_sallyport_refuse(cf, location,
                    "\"merge_slashes off\" makes other paths of the paths "
                    "that are judged; leave it on");
+    }
+
+    return NGX_OK;
+}
+
+
+/* What is judged and recorded must be what the upstream sees. */
+
+static ngx_int_t
+ngx_http_sallyport_check_passed(ngx_conf_t *cf,
+    ngx_http_sallyport_location_t *location)
+{
+    ngx_http_upstream_conf_t  *ucf;
+
+    ucf = ngx_http_sallyport_check_upstream(cf, location);
+
+    if (ucf == NULL || location->slcf->mode != NGX_HTTP_SALLYPORT_ON) {
+        return NGX_OK;
+    }
+
+    if (!ucf->pass_request_headers) {
+        return ngx_http_sallyport_refuse(cf, location,
+                   "\"proxy_pass_request_headers off\" keeps the id of the "
+                   "gate's verdict from the upstream; leave it on");
+    }
+
+    if (!ucf->pass_request_body) {
+        return ngx_http_sallyport_refuse(cf, location,
+                   "\"proxy_pass_request_body off\" sends something else than "
+                   "what was judged; leave it on");
     }
 
     return NGX_OK;
