@@ -20,6 +20,13 @@
 #define SP_REPORT_NONE     3
 
 
+/* Asks every rule. */
+
+static const sp_screen_t  sp_no_screen;
+
+
+static const sp_screen_t *sp_decide_usable(const sp_screen_t *screen,
+    const sp_policy_t *policy, const sp_facts_t *facts);
 static void sp_decide_model(sp_decision_state_t *d, unsigned model);
 static unsigned sp_decide_force(const sp_rule_t *rule,
     const sp_facts_t *facts);
@@ -39,6 +46,14 @@ void
 sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
     sp_verdict_t *verdict)
 {
+    sp_decide_screened(policy, facts, NULL, stage, verdict);
+}
+
+
+void
+sp_decide_screened(const sp_policy_t *policy, sp_facts_t *facts,
+    const sp_screen_t *screen, sp_stage_t stage, sp_verdict_t *verdict)
+{
     unsigned             i, dearest;
     sp_decision_state_t  d;
 
@@ -55,6 +70,7 @@ sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
 
     d.policy = policy;
     d.facts = facts;
+    d.screen = sp_decide_usable(screen, policy, facts);
     d.verdict = verdict;
     d.stage = stage;
     d.pending = 0;
@@ -120,6 +136,26 @@ sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
     verdict->model = (uint16_t) dearest;
 
     sp_decide_model(&d, dearest);
+}
+
+
+static const sp_screen_t *
+sp_decide_usable(const sp_screen_t *screen, const sp_policy_t *policy,
+    const sp_facts_t *facts)
+{
+    const sp_value_t  *now;
+
+    now = &facts->v[SP_F_NOW];
+
+    if (screen == NULL || screen->policy != policy
+        || facts->account_state != SP_ACCTFACT_FOUND
+        || now->state != SP_FACT_KNOWN
+        || now->u.i < screen->from || now->u.i >= screen->until)
+    {
+        return &sp_no_screen;
+    }
+
+    return screen;
 }
 
 
@@ -237,9 +273,9 @@ sp_decide_denies(sp_decision_state_t *d)
 
     i = d->policy->first[SP_RULE_DENY];
     last = d->policy->first[SP_RULE_DENY + 1];
-    rule = sp_image_rule(d->policy, i);
 
-    for ( /* void */ ; i < last; i++, rule++) {
+    while ((i = sp_decide_next(d, i, last)) < last) {
+        rule = sp_image_rule(d->policy, i++);
 
         if (d->model != 0 && !(rule->flags & SP_RULE_MODEL)) {
             continue;
@@ -248,7 +284,7 @@ sp_decide_denies(sp_decision_state_t *d)
         value = sp_decide_value(d, rule);
 
         if ((value & 3) != SP_FALSE) {
-            sp_decide_deny(d, i, rule, value);
+            sp_decide_deny(d, i - 1, rule, value);
         }
     }
 }
@@ -430,10 +466,10 @@ sp_decide_allows(sp_decision_state_t *d)
 
     i = d->policy->first[SP_RULE_ALLOW];
     last = d->policy->first[SP_RULE_ALLOW + 1];
-    rule = sp_image_rule(d->policy, i);
     failed = unsure = 0;
 
-    for ( /* void */ ; i < last; i++, rule++) {
+    while ((i = sp_decide_next(d, i, last)) < last) {
+        rule = sp_image_rule(d->policy, i++);
 
         if (rule->shadow) {
             continue;
@@ -444,7 +480,7 @@ sp_decide_allows(sp_decision_state_t *d)
         if ((value & 3) == SP_TRUE) {
 
             if (d->verdict->allow_rule < 0) {
-                d->verdict->allow_rule = (int32_t) i;
+                d->verdict->allow_rule = (int32_t) i - 1;
             }
 
             return;
@@ -510,9 +546,9 @@ sp_decide_flags(sp_decision_state_t *d)
 
     i = d->policy->first[SP_RULE_FLAG];
     last = d->policy->first[SP_RULE_FLAG + 1];
-    rule = sp_image_rule(d->policy, i);
 
-    for ( /* void */ ; i < last; i++, rule++) {
+    while ((i = sp_decide_next(d, i, last)) < last) {
+        rule = sp_image_rule(d->policy, i++);
 
         if (d->model != 0 && !(rule->flags & SP_RULE_MODEL)) {
             continue;
@@ -526,7 +562,7 @@ sp_decide_flags(sp_decision_state_t *d)
             continue;
         }
 
-        match.rule = (int32_t) i;
+        match.rule = (int32_t) i - 1;
         match.lifted_by = -1;
         match.reason = rule->reason;
         match.truth = (uint8_t) (value & 3);

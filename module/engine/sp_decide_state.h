@@ -17,6 +17,7 @@
 typedef struct {
     const sp_policy_t  *policy;
     sp_facts_t         *facts;
+    const sp_screen_t  *screen;    /* never NULL */
     sp_verdict_t       *verdict;
     sp_stage_t          stage;
     int                 pending;   /* the body may decide otherwise */
@@ -32,6 +33,28 @@ typedef struct {
 
 /* Dates and condition of a rule, with why bits. */
 unsigned sp_decide_value(const sp_decision_state_t *d, const sp_rule_t *rule);
+
+/* The first rule from i on, below last, that has to be asked; or last. */
+
+static inline uint32_t
+sp_decide_next(const sp_decision_state_t *d, uint32_t i, uint32_t last)
+{
+    uint64_t  live;
+
+    while (i < last && i < SP_SCREEN_RULES) {
+        live = ~d->screen->idle[i >> 6] >> (i & 63);
+
+        if (live != 0) {
+            i += (uint32_t) __builtin_ctzll(live);
+            break;
+        }
+
+        i = (i | 63) + 1;
+    }
+
+    return i < last ? i : last;
+}
+
 
 /* Keeps a match; "stands": it refuses. */
 void sp_decide_record(sp_decision_state_t *d, const sp_match_t *match,

@@ -38,10 +38,10 @@ sp_decide_throttles(sp_decision_state_t *d)
 
     i = d->policy->first[SP_RULE_THROTTLE];
     last = d->policy->first[SP_RULE_THROTTLE + 1];
-    rule = sp_image_rule(d->policy, i);
     n = 0;
 
-    for ( /* void */ ; i < last; i++, rule++) {
+    while ((i = sp_decide_next(d, i, last)) < last) {
+        rule = sp_image_rule(d->policy, i++);
         value = sp_decide_value(d, rule);
 
         if ((value & 3) == SP_FALSE
@@ -51,7 +51,7 @@ sp_decide_throttles(sp_decision_state_t *d)
         }
 
         if (rule->shadow) {
-            match.rule = (int32_t) i;
+            match.rule = (int32_t) i - 1;
             match.lifted_by = -1;
             match.reason = rule->reason;
             match.truth = (uint8_t) (value & 3);
@@ -70,7 +70,7 @@ sp_decide_throttles(sp_decision_state_t *d)
             return -1;
         }
 
-        found[n].rule = i;
+        found[n].rule = i - 1;
         found[n].sure = ((value & 3) == SP_TRUE);
         n++;
     }

@@ -1,0 +1,606 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains random policies and random requests for the tests of
+ * the decision: conditions as trees, as text, and as what they mean.
+ */
+
+
+#ifndef DECIDE_RANDOM_H
+#define DECIDE_RANDOM_H
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "sp_decide.h"
+
+
+#define NOW     1795435200
+#define RULES   24
+#define TEXT    65536
+
+
+typedef struct {
+    int   op;             /* 0 and, 1 or, 2 not, 3 atom */
+    int   atom;
+    int   a, b;           /* children, or the atom's number */
+} node_t;
+
+typedef struct {
+    sp_rule_kind_t  kind;
+    int             shadow;
+    int             skip;
+    int             dated;       /* 1: over, 2: in force, 0: always */
+    int             account;     /* of an exception */
+    int             lifts;       /* deny rule by number */
+    int             root, n;
+    int             by;          /* a throttle's table */
+    int             replaces;    /* throttle by number, or -1 */
+    node_t          nodes[16];
+} rule_t;
+
+typedef struct {
+    int     n;
+    int     order[RULES];
+    int     out[RULES];          /* left out of the text */
+    rule_t  rules[RULES];
+} policy_t;
+
+typedef struct {
+    sp_facts_t    facts;
+    sp_account_t  account;
+    sp_key_t      key;
+    sp_str_t      models[3];
+} request_t;
+
+
+static const char *const  countries[] = { "SG", "IR", "CN", "UA" };
+static const char *const  model_names[] = { "m-one", "m-two", "m-other" };
+static const char *const  statuses[] = { "unverified", "pending", "verified",
+                                         "review" };
+static char               text[TEXT];
+
+static const sp_policy_opts_t  opts = { NOW, 1 };
+
+
+static inline int
+pick(int n)
+{
+    return rand() % n;
+}
+
+
+static inline sp_place_t
+place(const char *code)
+{
+    sp_place_t  p;
+
+    assert_int_equal(sp_place_parse(sp_cstr(code), &p), SP_PLACE_OK);
+
+    return p;
+}
+
+
+/* The atoms, as text and as what they mean. */
+
+#define ATOMS  14
+
+static inline void
+atom_text(int atom, int k, char *out, size_t size)
+{
+    static const char *const  shapes[ATOMS] = {
+        "account.level >= %d", "account.status == %s", "ip.country in @two",
+        "ip.country == %s", "has(ip.country)", "model.tier == %d",
+        "ip.vpn", "account.incorporated not in @two",
+        "ip.country in account.places", "owner_share(@two) >= %d%%",
+        "has(model.tier)", "request.stream",
+        "account.status in [pending, review]",
+        "account.verified_age >= %dd"
+    };
+
+    switch (atom) {
+    case 1:
+        snprintf(out, size, shapes[1], statuses[k % 4]);
+        break;
+    case 3:
+        snprintf(out, size, shapes[3], countries[k % 4]);
+        break;
+    case 5:
+        snprintf(out, size, shapes[5], 1 + k % 3);
+        break;
+    case 9:
+        snprintf(out, size, shapes[9], 25 * (k % 4));
+        break;
+    case 0:
+    case 13:
+        snprintf(out, size, shapes[atom], k % 4);
+        break;
+    default:
+        snprintf(out, size, "%s", shapes[atom]);
+    }
+}
+
+
+static inline sp_truth_t
+truth(int yes)
+{
+    return yes ? SP_TRUE : SP_FALSE;
+}
+
+
+static inline sp_truth_t
+atom_value(int atom, int k, const request_t *r)
+{
+    int                i, low, high, in;
+    const sp_value_t  *v = r->facts.v;
+
+    static const int  fields[ATOMS] = {
+        SP_F_ACCOUNT_LEVEL, SP_F_ACCOUNT_STATUS, SP_F_IP_COUNTRY,
+        SP_F_IP_COUNTRY, SP_F_IP_COUNTRY, SP_F_MODEL_TIER, SP_F_IP_VPN,
+        SP_F_ACCOUNT_INCORPORATED, SP_F_IP_COUNTRY, -1, SP_F_MODEL_TIER,
+        SP_F_REQUEST_STREAM, SP_F_ACCOUNT_STATUS, SP_F_ACCOUNT_VERIFIED_AGE
+    };
+
+    if (atom == 4 || atom == 10) {
+        v += fields[atom];
+        return v->state == SP_FACT_KNOWN ? SP_TRUE
+               : v->state == SP_FACT_ABSENT ? SP_FALSE : SP_UNSURE;
+    }
+
+    if (atom == 9) {
+
+        if (r->facts.account == NULL) {
+            return SP_UNSURE;
+        }
+
+        low = 0;
+        high = 10000;
+
+        if (r->account.has_owners) {
+
+            for (i = 0; i < r->account.nowners; i++) {
+                in = r->account.owners[i].places[0] == place("IR")
+                     || r->account.owners[i].places[0] == place("CN");
+                low += in ? r->account.owners[i].min : 0;
+                high -= in ? 0 : r->account.owners[i].min;
+            }
+        }
+
+        return low >= 2500 * (k % 4) ? SP_TRUE
+               : high >= 2500 * (k % 4) ? SP_UNSURE : SP_FALSE;
+    }
+
+    if (atom == 8 && v[SP_F_ACCOUNT_PLACES].state == SP_FACT_KNOWN
+        && v[SP_F_ACCOUNT_PLACES].n == 0)
+    {
+        return SP_FALSE;
+    }
+
+    if (v[fields[atom]].state != SP_FACT_KNOWN
+        || (atom == 8 && v[SP_F_ACCOUNT_PLACES].state != SP_FACT_KNOWN))
+    {
+        return SP_UNSURE;
+    }
+
+    switch (atom) {
+    case 0:
+        return truth(v[fields[0]].u.i >= k % 4);
+    case 1:
+        return truth(v[fields[1]].u.i == k % 4);
+    case 2:
+    case 7:
+        in = v[fields[atom]].u.place == place("IR")
+             || v[fields[atom]].u.place == place("CN");
+        return truth(atom == 7 ? !in : in);
+    case 3:
+        return truth(v[fields[3]].u.place == place(countries[k % 4]));
+    case 5:
+        return truth(v[fields[5]].u.i == 1 + k % 3);
+    case 8:
+        for (i = 0, in = 0; i < v[SP_F_ACCOUNT_PLACES].n; i++) {
+            in |= v[SP_F_ACCOUNT_PLACES].u.places[i] == v[fields[8]].u.place;
+        }
+        return truth(in);
+    case 12:
+        return truth(v[fields[12]].u.i == 1 || v[fields[12]].u.i == 3);
+    case 13:
+        return truth(v[SP_F_NOW].u.i - r->account.verified_at
+                     >= 86400 * (k % 4));
+    default:
+        return truth(v[fields[atom]].u.i != 0);
+    }
+}
+
+
+/* A random condition; returns the index of its root. */
+
+static inline int
+grow(rule_t *r, int depth)
+{
+    int  i;
+
+    i = r->n++;
+
+    if (depth == 0 || pick(3) == 0 || r->n > 10) {
+        r->nodes[i].op = 3;
+        r->nodes[i].atom = pick(ATOMS);
+        r->nodes[i].a = pick(12);
+        return i;
+    }
+
+    r->nodes[i].op = pick(3);
+    r->nodes[i].a = grow(r, depth - 1);
+
+    if (r->nodes[i].op != 2) {
+        r->nodes[i].b = grow(r, depth - 1);
+    }
+
+    return i;
+}
+
+
+static inline void
+condition(const rule_t *r, int i, char *out, size_t size)
+{
+    char           a[400], b[400];
+    const node_t  *n = &r->nodes[i];
+
+    if (n->op == 3) {
+        atom_text(n->atom, n->a, out, size);
+        return;
+    }
+
+    condition(r, n->a, a, sizeof(a));
+
+    if (n->op == 2) {
+        snprintf(out, size, "not (%.380s)", a);
+        return;
+    }
+
+    condition(r, n->b, b, sizeof(b));
+    snprintf(out, size, "(%.380s) %s (%.380s)", a, n->op ? "or" : "and", b);
+}
+
+
+static inline sp_truth_t
+value(const rule_t *r, int i, const request_t *q)
+{
+    sp_truth_t     a, b;
+    const node_t  *n = &r->nodes[i];
+
+    if (n->op == 3) {
+        return atom_value(n->atom, n->a, q);
+    }
+
+    a = value(r, n->a, q);
+
+    if (n->op == 2) {
+        return sp_truth_not(a);
+    }
+
+    b = value(r, n->b, q);
+
+    return n->op ? (a > b ? a : b) : (a < b ? a : b);
+}
+
+
+static inline void
+random_rule(policy_t *p, sp_rule_kind_t kind, int skip)
+{
+    int      i, denies;
+    rule_t  *r;
+
+    r = &p->rules[p->n];
+    memset(r, 0, sizeof(rule_t));
+
+    r->kind = kind;
+    r->shadow = kind != SP_RULE_EXCEPTION && pick(8) == 0;
+    r->skip = skip && kind == SP_RULE_DENY && pick(4) == 0;
+    r->dated = pick(6) == 0 ? 1 + pick(2) : 0;
+    r->account = pick(2);
+    r->by = pick(3);
+    r->replaces = -1;
+    r->lifts = -1;
+    r->root = grow(r, 3);
+
+    for (i = 0, denies = 0; i < p->n; i++) {
+
+        if (p->rules[i].kind == SP_RULE_DENY && pick(++denies) == 0) {
+            r->lifts = i;
+        }
+
+        if (p->rules[i].kind == SP_RULE_THROTTLE
+            && kind == SP_RULE_THROTTLE && pick(2) == 0)
+        {
+            r->replaces = i;
+        }
+    }
+
+    p->order[p->n] = p->n;
+    p->out[p->n] = 0;
+    p->n++;
+}
+
+
+static inline void
+random_policy(policy_t *p, int skip)
+{
+    int  i, n;
+
+    static const struct { sp_rule_kind_t kind; int most; } parts[] = {
+        { SP_RULE_DENY, 4 }, { SP_RULE_ALLOW, 4 }, { SP_RULE_THROTTLE, 3 },
+        { SP_RULE_FLAG, 2 }, { SP_RULE_EXCEPTION, 3 }
+    };
+
+    p->n = 0;
+    random_rule(p, SP_RULE_DENY, skip);
+    random_rule(p, SP_RULE_ALLOW, skip);
+
+    for (i = 0; i < 5; i++) {
+        for (n = pick(parts[i].most + 1); n > 0; n--) {
+            random_rule(p, parts[i].kind, skip);
+        }
+    }
+}
+
+
+static inline void
+shuffle(policy_t *p)
+{
+    int  i, j, t;
+
+    for (i = p->n - 1; i > 0; i--) {
+        j = pick(i + 1);
+        t = p->order[i];
+        p->order[i] = p->order[j];
+        p->order[j] = t;
+    }
+}
+
+
+static inline void
+write_rule(const rule_t *r, int i, char *out, size_t size)
+{
+    int   n;
+    char  when[900];
+
+    condition(r, r->root, when, sizeof(when));
+
+    n = snprintf(out, size, "  - id: r%02d\n    when: %s\n", i, when);
+
+    if (r->kind == SP_RULE_DENY) {
+        n += snprintf(out + n, size - (size_t) n, "    unknown: %s\n",
+                      r->skip ? "skip" : "match");
+    }
+
+    if (r->kind == SP_RULE_DENY || r->kind == SP_RULE_FLAG) {
+        n += snprintf(out + n, size - (size_t) n, "    reason: %s\n",
+                      i % 2 ? "OWN_RESTRICTED" : "JUR_HQ_RESTRICTED");
+    }
+
+    if (r->shadow) {
+        n += snprintf(out + n, size - (size_t) n, "    mode: shadow\n");
+    }
+
+    if (r->kind == SP_RULE_THROTTLE) {
+        n += snprintf(out + n, size - (size_t) n,
+                      "    meter: requests\n    per: [account.id]\n"
+                      "    rate: %s\n", r->by == 1
+                      ? "{by: account.level, 0: 5/min, 1: 10/min, "
+                        "2: 20/min, 3: 40/min}" : r->by == 2
+                      ? "{by: model.tier, 1: 90/min, 2: 20/min, 3: 5/min}"
+                      : "30/min");
+    }
+
+    if (r->replaces >= 0) {
+        n += snprintf(out + n, size - (size_t) n, "    replaces: [r%02d]\n",
+                      r->replaces);
+    }
+
+    if (r->kind == SP_RULE_EXCEPTION) {
+        n += snprintf(out + n, size - (size_t) n,
+                      "    kind: waiver\n    account: acct_%d\n"
+                      "    lifts: [r%02d]\n    approved_by: [a, b]\n"
+                      "    valid: {from: 2026-01-01, until: %s}\n",
+                      r->account, r->lifts,
+                      r->dated == 1 ? "2026-11-22" : "2026-11-23");
+
+    } else if (r->dated) {
+        n += snprintf(out + n, size - (size_t) n,
+                      "    valid: {from: %s, until: 2027-01-01}\n",
+                      r->dated == 1 ? "2026-11-24" : "2026-11-23");
+    }
+}
+
+
+static inline sp_policy_t *
+compile(const policy_t *p)
+{
+    int           i, k, some;
+    size_t        n;
+    sp_str_t      s;
+    sp_diags_t    diags;
+    sp_policy_t  *policy;
+
+    static const char *const  sections[] = {
+        "deny", "allow", "throttle", "flag", "exceptions"
+    };
+
+    n = (size_t) snprintf(text, TEXT,
+        "sallyport: 1\npolicy: random\nlists:\n  two:\n    type: country\n"
+        "    items: [IR, CN]\nmodels:\n  tiers:\n    1: [m-one]\n"
+        "    2: [m-two]\n");
+
+    for (k = 0; k < 5; k++) {
+
+        for (i = 0, some = 0; i < p->n; i++) {
+            const rule_t  *r = &p->rules[p->order[i]];
+
+            if ((int) r->kind != k || p->out[p->order[i]]) {
+                continue;
+            }
+
+            if (!some++) {
+                n += (size_t) snprintf(text + n, TEXT - n, "%s:\n",
+                                       sections[k]);
+            }
+
+            write_rule(r, p->order[i], text + n, TEXT - n);
+            n += strlen(text + n);
+        }
+    }
+
+    s.data = (unsigned char *) text;
+    s.len = n;
+
+    sp_diags_init(&diags);
+    policy = sp_policy_load_text("random", s, &opts, &diags);
+
+    if (policy == NULL) {
+        fprintf(stderr, "%s\n", text);
+        sp_diags_print(&diags, stderr);
+        fail_msg("a random policy did not load");
+    }
+
+    sp_diags_free(&diags);
+
+    return policy;
+}
+
+
+static inline void
+random_account(sp_account_t *a)
+{
+    int  i;
+
+    memset(a, 0, sizeof(sp_account_t));
+
+    a->type = SP_TYPE_ORGANIZATION;
+    a->status = (uint8_t) pick(4);
+    a->level = (uint8_t) pick(4);
+    a->screening = a->end_use = a->resale = a->linkage = SP_ENUM_ABSENT;
+    a->verified_at = a->expires_at = a->pending_since = SP_TIME_ABSENT;
+    a->screened_at = a->owners_as_of = a->end_use_expires = SP_TIME_ABSENT;
+
+    if (pick(4)) {
+        a->verified_at = NOW - 86400 * pick(4) + pick(3) - 1;
+    }
+
+    a->id_len = (uint8_t) snprintf(a->id, SP_ID_LEN, "acct_%d", pick(3));
+    a->has_owners = pick(4) != 0;
+
+    if (pick(3)) {
+        a->incorporated = place(countries[pick(4)]);
+    }
+
+    for (i = 0; a->has_owners && i < pick(4); i++) {
+        a->owners[i].nplaces = 1;
+        a->owners[i].places[0] = place(countries[pick(4)]);
+        a->owners[i].min = a->owners[i].max = (uint16_t) (1000 * pick(4));
+        a->nowners++;
+    }
+
+    for (i = 0; i < pick(3); i++) {
+        a->use_locations[i] = place(countries[pick(4)]);
+        a->nuse++;
+    }
+}
+
+
+/* All that the head of a request tells, for the account that is in it. */
+
+static inline void
+random_head_at(request_t *q, int64_t now)
+{
+    sp_value_t  *v = q->facts.v;
+
+    sp_facts_init(&q->facts, now);
+
+    q->facts.route = 0;
+    q->facts.route_state = SP_ROUTE_FOUND;
+
+    memset(&q->key, 0, sizeof(q->key));
+    q->key.not_before = q->key.expires_at = SP_TIME_ABSENT;
+    sp_facts_key(&q->facts, SP_KEYFACT_FOUND, &q->key);
+
+    if (pick(12)) {
+        sp_facts_account(&q->facts, SP_ACCTFACT_FOUND, &q->account);
+
+    } else {
+        sp_facts_account(&q->facts, SP_ACCTFACT_FAILED, NULL);
+    }
+
+    v[SP_F_IP_COUNTRY].state = (uint8_t) (pick(6) ? SP_FACT_KNOWN
+                                          : (int[]) { SP_FACT_UNKNOWN,
+                                                      SP_FACT_ABSENT,
+                                                      SP_FACT_FAILED }[pick(3)]);
+    v[SP_F_IP_COUNTRY].u.place = place(countries[pick(4)]);
+    v[SP_F_IP_VPN].state = (uint8_t) (pick(3) ? SP_FACT_KNOWN
+                                              : SP_FACT_UNKNOWN);
+    v[SP_F_IP_VPN].u.i = pick(2);
+}
+
+
+static inline void
+random_head(request_t *q)
+{
+    random_account(&q->account);
+    random_head_at(q, NOW);
+}
+
+
+static inline void
+random_body(request_t *q)
+{
+    int          i, n;
+    sp_value_t  *v = q->facts.v;
+
+    q->facts.body_state = SP_BODYFACT_FINE;
+
+    if (pick(15) == 0) {
+        q->facts.body_state = SP_BODYFACT_AMBIGUOUS;
+    }
+
+    v[SP_F_REQUEST_STREAM].state = SP_FACT_KNOWN;
+    v[SP_F_REQUEST_STREAM].u.i = pick(2);
+
+    n = pick(8) == 0 ? 0 : pick(6) ? 1 : 2 + pick(2);
+
+    q->facts.nmodels = (uint16_t) n;
+    q->facts.models = q->models;
+    v[SP_F_MODEL_ID].state = n ? SP_FACT_KNOWN : SP_FACT_ABSENT;
+
+    for (i = 0; i < n; i++) {
+        q->models[i] = sp_cstr(model_names[pick(3)]);
+        v[SP_F_MODEL_ID].u.s = q->models[0];
+    }
+}
+
+
+/* Copies a request; its table of facts points into itself. */
+
+static inline void
+copy_request(request_t *dst, const request_t *src)
+{
+    *dst = *src;
+
+    dst->facts.key = &dst->key;
+    dst->facts.account = src->facts.account ? &dst->account : NULL;
+    dst->facts.models = dst->models;
+
+    if (dst->facts.account != NULL) {
+        dst->facts.v[SP_F_ACCOUNT_ID].u.s.data
+            = (unsigned char *) dst->account.id;
+        dst->facts.v[SP_F_ACCOUNT_PLACES].u.places = dst->facts.places;
+    }
+}
+
+
+#endif /* DECIDE_RANDOM_H */
