@@ -265,12 +265,6 @@ export async function openBed() {
     const bed = { servers: [], cpu: processors(),
         dir: fs.mkdtempSync(path.join(os.tmpdir(), 'sallyport-bench-')) };
 
-    fs.chmodSync(bed.dir, 0o755);
-    bed.policy = writePolicy(bed.dir);
-    bed.requests = writeRequests(bed.dir, compile('addresses'));
-    fs.writeFileSync(path.join(bed.dir, 'pepper'), PEPPER, { mode: 0o600 });
-    fs.mkdirSync(path.join(bed.dir, 'redis'));
-
     bed.close = async () => {
         for (const server of bed.servers.reverse()) {
             await server.stop('SIGQUIT', 5000);
@@ -280,7 +274,19 @@ export async function openBed() {
         fs.rmSync(bed.dir, { recursive: true, force: true });
     };
 
+    // The last resort; servers are killed at exit by their own file.
+    const remove = () => fs.rmSync(bed.dir, { recursive: true, force: true });
+
+    process.once('exit', remove);
+    ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) =>
+        process.once(signal, () => process.exit(1)));
+
     try {
+        fs.chmodSync(bed.dir, 0o755);
+        bed.policy = writePolicy(bed.dir);
+        bed.requests = writeRequests(bed.dir, compile('addresses'));
+        fs.writeFileSync(path.join(bed.dir, 'pepper'), PEPPER, { mode: 0o600 });
+        fs.mkdirSync(path.join(bed.dir, 'redis'));
         bed.redis = await startRedis(path.join(bed.dir, 'redis'));
         execFileSync('taskset', ['-a', '-pc', String(bed.cpu.rest),
             String(bed.redis.server.pid)], { stdio: 'ignore' });

@@ -87,8 +87,10 @@ async function count(bed, name, n, status) {
 
     try {
         await answers(port, `nginx of "${name}" answers under callgrind`);
-        await send(bed, { name, port, dir }, WARM, { status, again: 50 });
-        await send(bed, { name, port, dir }, n, { status });
+        // One connection: how many events come at once is then no chance.
+        await send(bed, { name, port, dir }, WARM, { status, again: 50,
+            connections: 1 });
+        await send(bed, { name, port, dir }, n, { status, connections: 1 });
 
     } finally {
         await server.stop('SIGQUIT', 30000);

@@ -47,8 +47,8 @@ export async function runWrk(bed, c, seconds, first = 0) {
 
 // Exactly n requests over "connections" kept connections, cycling over the
 // first "pairs" of the case's file. Throws on an answer that is not "status".
-// "again": how often a request may be sent again that got 503, because under
-// valgrind the first look-ups can be too slow for the gate.
+// "again": how many requests may be sent again that got 503: a cold gate asks
+// its store only so fast, and under valgrind look-ups can be too slow for it.
 export async function send(bed, c, n, { connections = 8, pairs = 64,
     status = 200, again = 0 } = {})
 {

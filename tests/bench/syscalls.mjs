@@ -17,7 +17,7 @@ const COUNTED = 3000;
 export async function systemCalls(bed, c, status = 200) {
     const out = path.join(bed.dir, c.name, 'strace');
 
-    await send(bed, c, WARM, { status, connections: 16 });
+    await send(bed, c, WARM, { status, connections: 16, again: 20000 });
 
     const tracer = spawnServer('strace', ['-c', '-o', out, '-p',
         String(c.worker)]);
