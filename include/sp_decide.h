@@ -121,7 +121,7 @@ void sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
  * "until", when an age that a rule tests may pass its bound.
  */
 
-#define SP_SCREEN_RULES  256     /* rules beyond are always asked */
+#define SP_SCREEN_RULES  192     /* rules beyond are always asked */
 
 typedef struct {
     const sp_policy_t  *policy;

@@ -38,6 +38,7 @@ typedef struct ngx_http_sallyport_ctx_s    ngx_http_sallyport_ctx_t;
 typedef struct ngx_http_sallyport_store_s  ngx_http_sallyport_store_t;
 typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
 typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
+typedef struct ngx_http_sallyport_screened_s  ngx_http_sallyport_screened_t;
 typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 
@@ -77,6 +78,7 @@ typedef struct {
     ngx_str_t                     state;     /* sallyport_state directory */
     ngx_uint_t                    enabled;   /* a location says on or observe */
     ngx_array_t                   locations; /* ngx_http_sallyport_location_t */
+    ngx_http_sallyport_screened_t  *screens;  /* of this worker */
 } ngx_http_sallyport_main_conf_t;
 
 
@@ -139,6 +141,8 @@ struct ngx_http_sallyport_waiter_s {
     ngx_http_sallyport_found_pt   handler;
     void                         *data;
     ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
+    uint64_t                      slot;      /* of a cached answer; or 0: */
+    uint64_t                      seq;       /* equal pairs, equal records */
 };
 
 
@@ -295,6 +299,8 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_found_t      found;     /* of record_arrived */
 
     sp_body_t                      *body;      /* NULL: none is read */
+    uint64_t                        slot;      /* where the account's */
+    uint64_t                        seq;       /* record was cached, or 0 */
     sp_credential_t                 credential;
     ngx_http_sallyport_waiter_t     waiter;
 
@@ -360,6 +366,15 @@ ngx_http_sallyport_ctx_t *ngx_http_sallyport_create_ctx(
 /* records.c. NGX_AGAIN: the record is on its way; NGX_OK: state moved on. */
 ngx_int_t ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx);
 ngx_int_t ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx);
+
+/*
+ * screen.c: what the account's record, which came from the cache, settles of
+ * the policy; NULL until the record was seen twice. Ask anew for each decision:
+ * other requests change the table.
+ */
+ngx_int_t ngx_http_sallyport_screen_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_main_conf_t *smcf);
+const sp_screen_t *ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx);
 
 /* redirect.c: phase results for a request that was judged before, or for one
  * that another request made. */

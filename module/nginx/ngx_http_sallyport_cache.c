@@ -46,7 +46,7 @@ _Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_ID_LEN
 
 static ngx_uint_t ngx_http_sallyport_cache_read(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
-    ngx_http_sallyport_cache_id_t *cid, u_char *copy);
+    ngx_http_sallyport_cache_id_t *cid, u_char *copy, uint64_t *place);
 static ngx_uint_t ngx_http_sallyport_slot_copy(u_char *p, size_t max,
     u_char *copy);
 static ngx_uint_t ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
@@ -103,9 +103,9 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
 
     if (!ngx_http_sallyport_cache_read(zone,
                                        ngx_http_sallyport_small[cid->kind],
-                                       cid, copy)
+                                       cid, copy, &cached->slot)
         && !ngx_http_sallyport_cache_read(zone, NGX_HTTP_SALLYPORT_T_LARGE,
-                                          cid, copy))
+                                          cid, copy, &cached->slot))
     {
         return 0;
     }
@@ -121,6 +121,7 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
 
     cached->age = ngx_max((int64_t) ngx_current_msec - slot->asked, 0);
     cached->ver = slot->ver;
+    cached->seq = slot->seq;
     cached->denies = slot->denies;
     cached->spent = slot->spent;
 
@@ -131,7 +132,7 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
 static ngx_uint_t
 ngx_http_sallyport_cache_read(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
-    u_char *copy)
+    u_char *copy, uint64_t *place)
 {
     u_char                      *set;
     uint64_t                    *tags;
@@ -153,6 +154,8 @@ ngx_http_sallyport_cache_read(ngx_http_sallyport_zone_t *zone,
             && ngx_http_sallyport_slot_is((ngx_http_sallyport_slot_t *) copy,
                                           cid, table->slot))
         {
+            *place = (uint64_t) (set + table->tags + i * table->slot
+                                 - (u_char *) zone->sh);
             return 1;
         }
     }

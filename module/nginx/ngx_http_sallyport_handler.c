@@ -130,8 +130,9 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 
     r = ctx->request;
 
-    sp_decide(ctx->slcf->policy->image, &ctx->facts, SP_STAGE_HEAD,
-              &ctx->verdict);
+    sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
+                       ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
+                       &ctx->verdict);
 
     if (ctx->verdict.decision != SP_VERDICT_PENDING) {
         return;
@@ -163,8 +164,9 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 static void
 ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
 {
-    sp_decide(ctx->slcf->policy->image, &ctx->facts, SP_STAGE_WHOLE,
-              &ctx->verdict);
+    sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
+                       ngx_http_sallyport_screen(ctx), SP_STAGE_WHOLE,
+                       &ctx->verdict);
 
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
         ngx_http_sallyport_limit(ctx->smcf->zone, ctx,

@@ -103,6 +103,8 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
         ngx_http_sallyport_count(store->zone,
                                  NGX_HTTP_SALLYPORT_C_CACHE_HIT);
         *age_ms = cached.age;
+        waiter->slot = cached.slot;
+        waiter->seq = cached.seq;
 
         return NGX_HTTP_SALLYPORT_FOUND;
     }

@@ -395,6 +395,10 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (ngx_http_sallyport_screen_init_process(cycle, smcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     audits = smcf->audits.elts;
 
     for (i = 0; i < smcf->audits.nelts; i++) {

@@ -137,6 +137,11 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
     sp_facts_account(&ctx->facts, fact,
                      (fact == SP_ACCTFACT_FOUND) ? &ctx->account : NULL);
 
+    if (fact == SP_ACCTFACT_FOUND) {
+        ctx->slot = ctx->waiter.slot;
+        ctx->seq = ctx->waiter.seq;
+    }
+
     ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
 
     return NGX_OK;
@@ -161,6 +166,7 @@ ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
 
     ctx->waiter.handler = ngx_http_sallyport_found;
     ctx->waiter.data = ctx;
+    ctx->waiter.slot = 0;
 
     found = ngx_http_sallyport_record_get(ctx->slcf->store, kind, id,
                                           &ctx->unit, record, &age_ms,
@@ -193,6 +199,7 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
     ctx->found = found;
     ctx->record_arrived = 1;
     ctx->from_store = 1;
+    waiter->slot = 0;
 
     if (found == NGX_HTTP_SALLYPORT_FOUND) {
 

@@ -117,6 +117,8 @@ typedef struct {
 typedef struct {
     int64_t                       age;      /* ms since it was asked for */
     uint64_t                      ver;
+    uint64_t                      slot;     /* place in the zone, and what */
+    uint64_t                      seq;      /* it held: together one filling */
     unsigned                      denies:1; /* obeyed however old */
     unsigned                      spent:1;  /* no longer fresh at any age */
 } ngx_http_sallyport_cached_t;
