@@ -92,7 +92,7 @@ test('F2 black hole: cached keys are served as fast as ever', async (t) => {
 
 test('F3 slow: in time is served, late is refused and given to nobody else',
     async (t) => {
-        const g = await fake(t, 'ttl=1s timeout=50ms');
+        const g = await fake(t, 'ttl=1s timeout=200ms');
 
         await g.enrol('other');
         g.redis.hook = async () => { await pause(10); };
@@ -104,7 +104,7 @@ test('F3 slow: in time is served, late is refused and given to nobody else',
         g.redis.hook = async ([, key]) => {
             if (first && key.includes(':key:')) {
                 first = false;
-                await pause(80);
+                await pause(300);
             }
         };
 
@@ -120,14 +120,14 @@ test('F3 slow: in time is served, late is refused and given to nobody else',
         assert.deepEqual(answers.map((r) => r.status), [200, 200, 200, 401]);
         g.options.checkLedger = false;     // arrivals were forgotten
 
-        // One byte each 10 ms never makes a record in time.
+        // One byte each 40 ms never makes a record in time.
         g.redis.hook = async ([name, key], socket) => {
             const reply = array(Object.entries(
                 g.redis.data.get(key) ?? {}).flat());
 
             for (const byte of reply.slice(0, 40)) {
                 socket.write(byte);
-                await pause(10);
+                await pause(40);
             }
 
             return name === 'HGETALL' ? reply.slice(40) : '+OK\r\n';
@@ -137,7 +137,7 @@ test('F3 slow: in time is served, late is refused and given to nobody else',
         const start = performance.now();
 
         unavailable(await g.chat('sk-acme'));
-        assert.ok(performance.now() - start < 250, 'within the deadline');
+        assert.ok(performance.now() - start < 1000, 'within the deadline');
     });
 
 
@@ -185,7 +185,7 @@ const REPLIES = {
 
 test('F5 each reply that is no record refuses, and the next one is served',
     async (t) => {
-        const g = await fake(t, 'ttl=1s timeout=50ms');
+        const g = await fake(t, 'ttl=1s timeout=200ms');
         const seen = {};
         const expected = {};
 
