@@ -97,6 +97,9 @@ int sp_model_name_ok(sp_str_t name);
 /* The row for a request with an anthropic-version header; often "route". */
 int sp_route_versioned(int route);
 
+/* The number that the row's name has among the values of request.route. */
+int sp_route_number(int route);
+
 /* The row; NULL outside the table. Rows are 0..sp_route_count() - 1. */
 const sp_route_t *sp_route(int index);
 int sp_route_count(void);

@@ -10,29 +10,83 @@
 #include "sp_base.h"
 
 
-#define sp_lower(c)  ((unsigned) ((c) - 'A') < 26 ? (c) | 0x20 : (c))
+static uint64_t sp_lower(uint64_t w);
+static uint64_t sp_few(const unsigned char *p, size_t n);
 
+
+/* Eight bytes at a time; the last eight may have been compared before. */
 
 int
 sp_str_caseeq(sp_str_t a, sp_str_t b)
 {
-    size_t         i;
-    unsigned char  x, y;
+    size_t    i;
+    uint64_t  x, y;
 
     if (a.len != b.len) {
         return 0;
     }
 
-    for (i = 0; i < a.len; i++) {
-        x = a.data[i];
-        y = b.data[i];
+    if (a.len < sizeof(x)) {
+        return sp_lower(sp_few(a.data, a.len))
+               == sp_lower(sp_few(b.data, b.len));
+    }
 
-        if (sp_lower(x) != sp_lower(y)) {
+    for (i = 0; i < a.len; i += sizeof(x)) {
+
+        if (i > a.len - sizeof(x)) {
+            i = a.len - sizeof(x);
+        }
+
+        memcpy(&x, a.data + i, sizeof(x));
+        memcpy(&y, b.data + i, sizeof(y));
+
+        if (x != y && sp_lower(x) != sp_lower(y)) {
             return 0;
         }
     }
 
     return 1;
+}
+
+
+/*
+ * Upper-case ASCII letters of eight bytes made lower-case. The sums carry
+ * into the eighth bit of a byte where it is above 'Z', and not below 'A'.
+ */
+
+static uint64_t
+sp_lower(uint64_t w)
+{
+    uint64_t  low, above, from;
+
+    low = w & UINT64_C(0x7f7f7f7f7f7f7f7f);
+    above = low + UINT64_C(0x0101010101010101) * (0x7f - 'Z');
+    from = low + UINT64_C(0x0101010101010101) * (0x80 - 'A');
+
+    return w | ((~w & (above ^ from) & UINT64_C(0x8080808080808080)) >> 2);
+}
+
+
+/* Fewer than eight bytes, each at least once, at places that n fixes. */
+
+static uint64_t
+sp_few(const unsigned char *p, size_t n)
+{
+    uint32_t  lo, hi;
+
+    if (n >= sizeof(lo)) {
+        memcpy(&lo, p, sizeof(lo));
+        memcpy(&hi, p + n - sizeof(hi), sizeof(hi));
+
+        return (uint64_t) hi << 32 | lo;
+    }
+
+    if (n == 0) {
+        return 0;
+    }
+
+    return (uint64_t) p[0] | (uint64_t) p[n / 2] << 8
+           | (uint64_t) p[n - 1] << 16;
 }
 
 
@@ -65,17 +119,49 @@ sp_parse_uint(sp_str_t s, uint64_t max, uint64_t *value)
 }
 
 
+/*
+ * Four bytes become eight digits at once: each half of a byte goes into a
+ * byte of its own, '0' is added to all, and to those above 9 what leads to
+ * 'a'.
+ */
+
 void
 sp_hex(const unsigned char *src, size_t n, unsigned char *dst)
 {
-    size_t  i;
+    size_t    i;
+    uint64_t  w;
 
     static const unsigned char  digits[16] = {
         '0', '1', '2', '3', '4', '5', '6', '7',
         '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'
     };
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i + 4 <= n; i += 4) {
+        w = (uint64_t) src[i] << 24 | (uint64_t) src[i + 1] << 16
+            | (uint64_t) src[i + 2] << 8 | (uint64_t) src[i + 3];
+
+        w = (w | w << 16) & UINT64_C(0x0000ffff0000ffff);
+        w = (w | w << 8) & UINT64_C(0x00ff00ff00ff00ff);
+        w = (w | w << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+
+        w += UINT64_C(0x3030303030303030)
+             + ((w + UINT64_C(0x0606060606060606)) >> 4
+                & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
+
+        /* compilers make these one store */
+
+        dst[0] = (unsigned char) (w >> 56);
+        dst[1] = (unsigned char) (w >> 48);
+        dst[2] = (unsigned char) (w >> 40);
+        dst[3] = (unsigned char) (w >> 32);
+        dst[4] = (unsigned char) (w >> 24);
+        dst[5] = (unsigned char) (w >> 16);
+        dst[6] = (unsigned char) (w >> 8);
+        dst[7] = (unsigned char) w;
+        dst += 8;
+    }
+
+    for ( /* void */ ; i < n; i++) {
         *dst++ = digits[src[i] >> 4];
         *dst++ = digits[src[i] & 15];
     }

@@ -136,7 +136,12 @@ sp_key_valid(sp_str_t key)
 
     ok = 1;
 
-    for (i = 0; i < key.len; i++) {
+    for (i = 0; i + 4 <= key.len; i += 4) {
+        ok &= sp_key_byte[key.data[i]] & sp_key_byte[key.data[i + 1]]
+              & sp_key_byte[key.data[i + 2]] & sp_key_byte[key.data[i + 3]];
+    }
+
+    for ( /* void */ ; i < key.len; i++) {
         ok &= sp_key_byte[key.data[i]];
     }
 

@@ -10,29 +10,37 @@
 #include "sp_facts.h"
 
 
-static void sp_facts_source(sp_facts_t *facts, sp_source_t source,
-    sp_fact_state_t state);
-static void sp_facts_known(sp_facts_t *facts, int field, int64_t value);
-static void sp_facts_enum(sp_facts_t *facts, int field, uint8_t value);
-static void sp_facts_string(sp_facts_t *facts, int field, const char *data,
-    size_t len);
-static void sp_facts_place(sp_facts_t *facts, int field, sp_place_t place);
-static void sp_facts_since(sp_facts_t *facts, int field, int64_t when);
+static void sp_facts_from_record(sp_facts_t *facts, sp_fact_state_t state);
+static void sp_facts_from_body(sp_facts_t *facts, sp_fact_state_t state);
+static inline void sp_facts_known(sp_facts_t *facts, int field,
+    int64_t value);
+static inline void sp_facts_enum(sp_facts_t *facts, int field,
+    uint8_t value);
+static inline void sp_facts_string(sp_facts_t *facts, int field,
+    const char *data, size_t len);
+static inline void sp_facts_place(sp_facts_t *facts, int field,
+    sp_place_t place);
+static inline void sp_facts_since(sp_facts_t *facts, int field,
+    int64_t when);
 static void sp_facts_places(sp_facts_t *facts, const sp_account_t *account);
+static int sp_facts_has(const sp_place_t *places, unsigned n,
+    sp_place_t place);
 static void sp_facts_registered(sp_facts_t *facts,
     const sp_account_t *account);
 static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
 
 
+/* Room for merged places is not cleared: nothing points there yet. */
+
 void
 sp_facts_init(sp_facts_t *facts, int64_t now)
 {
-    memset(facts, 0, sizeof(sp_facts_t));
+    memset(facts, 0, offsetof(sp_facts_t, places));
 
     facts->route = SP_ROUTE_NONE;
     facts->route_state = SP_ROUTE_UNKNOWN;
 
-    sp_facts_source(facts, SP_FROM_BODY, SP_FACT_PENDING);
+    sp_facts_from_body(facts, SP_FACT_PENDING);
     sp_facts_known(facts, SP_F_NOW, now);
 }
 
@@ -93,7 +101,7 @@ sp_facts_route(sp_facts_t *facts, sp_route_rc_t state, int route,
 
     if (row != NULL) {
         /* rows of two dialects may share a name */
-        name = sp_enum_find(sp_field(SP_F_REQUEST_ROUTE)->values, row->name);
+        name = sp_route_number(route);
     }
 
     if (name == -1) {
@@ -150,9 +158,8 @@ sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
     facts->account = state == SP_ACCTFACT_FOUND ? account : NULL;
 
     if (state != SP_ACCTFACT_FOUND) {
-        sp_facts_source(facts, SP_FROM_RECORD,
-                        state == SP_ACCTFACT_FAILED ? SP_FACT_FAILED
-                                                    : SP_FACT_UNKNOWN);
+        sp_facts_from_record(facts, state == SP_ACCTFACT_FAILED
+                                    ? SP_FACT_FAILED : SP_FACT_UNKNOWN);
         return;
     }
 
@@ -223,9 +230,8 @@ sp_facts_body(sp_facts_t *facts, sp_bodyfact_t state, const sp_body_t *body)
     if (state != SP_BODYFACT_FINE && state != SP_BODYFACT_NONE) {
         facts->models = NULL;
         facts->nmodels = 0;
-        sp_facts_source(facts, SP_FROM_BODY,
-                        state == SP_BODYFACT_PENDING ? SP_FACT_PENDING
-                                                     : SP_FACT_UNKNOWN);
+        sp_facts_from_body(facts, state == SP_BODYFACT_PENDING
+                                  ? SP_FACT_PENDING : SP_FACT_UNKNOWN);
         return;
     }
 
@@ -257,20 +263,32 @@ sp_facts_body(sp_facts_t *facts, sp_bodyfact_t state, const sp_body_t *body)
 
 
 static void
-sp_facts_source(sp_facts_t *facts, sp_source_t source, sp_fact_state_t state)
+sp_facts_from_record(sp_facts_t *facts, sp_fact_state_t state)
 {
     int  i;
 
     for (i = 0; i < SP_FIELDS; i++) {
 
-        if (sp_field(i)->source == source) {
+        if (sp_field(i)->source == SP_FROM_RECORD) {
             facts->v[i].state = (uint8_t) state;
         }
     }
 }
 
 
+/* All of SP_FROM_BODY: two calls of each request come here. */
+
 static void
+sp_facts_from_body(sp_facts_t *facts, sp_fact_state_t state)
+{
+    facts->v[SP_F_MODEL_ID].state = (uint8_t) state;
+    facts->v[SP_F_MODEL_TIER].state = (uint8_t) state;
+    facts->v[SP_F_REQUEST_STREAM].state = (uint8_t) state;
+    facts->v[SP_F_REQUEST_TOKENS].state = (uint8_t) state;
+}
+
+
+static inline void
 sp_facts_known(sp_facts_t *facts, int field, int64_t value)
 {
     facts->v[field].state = SP_FACT_KNOWN;
@@ -278,19 +296,18 @@ sp_facts_known(sp_facts_t *facts, int field, int64_t value)
 }
 
 
-static void
+static inline void
 sp_facts_enum(sp_facts_t *facts, int field, uint8_t value)
 {
-    if (value == SP_ENUM_ABSENT) {
-        facts->v[field].state = SP_FACT_ABSENT;
-        return;
-    }
+    sp_value_t  *v;
 
-    sp_facts_known(facts, field, value);
+    v = &facts->v[field];
+    v->state = value == SP_ENUM_ABSENT ? SP_FACT_ABSENT : SP_FACT_KNOWN;
+    v->u.i = value;
 }
 
 
-static void
+static inline void
 sp_facts_string(sp_facts_t *facts, int field, const char *data, size_t len)
 {
     sp_value_t  *v;
@@ -302,72 +319,91 @@ sp_facts_string(sp_facts_t *facts, int field, const char *data, size_t len)
 }
 
 
-static void
+static inline void
 sp_facts_place(sp_facts_t *facts, int field, sp_place_t place)
 {
     sp_value_t  *v;
 
     v = &facts->v[field];
-    v->state = SP_FACT_KNOWN;
+    v->state = place == SP_PLACE_NONE ? SP_FACT_ABSENT
+               : place == SP_PLACE_UNKNOWN ? SP_FACT_UNKNOWN : SP_FACT_KNOWN;
     v->u.place = place;
-
-    if (place == SP_PLACE_NONE) {
-        v->state = SP_FACT_ABSENT;
-
-    } else if (place == SP_PLACE_UNKNOWN) {
-        v->state = SP_FACT_UNKNOWN;
-    }
 }
 
 
-static void
+static inline void
 sp_facts_since(sp_facts_t *facts, int field, int64_t when)
 {
-    if (when == SP_TIME_ABSENT) {
-        facts->v[field].state = SP_FACT_ABSENT;
-        return;
-    }
+    sp_value_t  *v;
 
-    sp_facts_known(facts, field, facts->v[SP_F_NOW].u.i - when);
+    v = &facts->v[field];
+    v->state = when == SP_TIME_ABSENT ? SP_FACT_ABSENT : SP_FACT_KNOWN;
+    v->u.i = (int64_t) ((uint64_t) facts->v[SP_F_NOW].u.i - (uint64_t) when);
 }
 
 
-/* One unknown place makes the set unknown: it might be any place. */
+/*
+ * One unknown place makes the set unknown: it might be any place. Each list
+ * of a record is a set already, and most records have only one.
+ */
 
 static void
 sp_facts_places(sp_facts_t *facts, const sp_account_t *account)
 {
-    unsigned     i, k, n;
-    sp_place_t   place;
-    sp_value_t  *v;
+    unsigned           i, n;
+    sp_value_t        *v;
+    const sp_place_t  *use, *accepted;
+
+    use = account->use_locations;
+    accepted = account->accepted_locations;
 
     v = &facts->v[SP_F_ACCOUNT_PLACES];
-    v->state = SP_FACT_KNOWN;
-    n = 0;
 
-    for (i = 0; i < (unsigned) account->nuse + account->naccepted; i++) {
-        place = i < account->nuse
-                ? account->use_locations[i]
-                : account->accepted_locations[i - account->nuse];
-
-        if (place == SP_PLACE_UNKNOWN) {
-            v->state = SP_FACT_UNKNOWN;
-            return;
-        }
-
-        for (k = 0; k < n && facts->places[k] != place; k++) { /* void */ }
-
-        if (k == n) {
-            facts->places[n++] = place;
-        }
+    if (sp_facts_has(use, account->nuse, SP_PLACE_UNKNOWN)
+        || sp_facts_has(accepted, account->naccepted, SP_PLACE_UNKNOWN))
+    {
+        v->state = SP_FACT_UNKNOWN;
+        return;
     }
+
+    n = account->nuse;
+    v->u.places = use;
 
     if (n == 0) {
-        v->state = SP_FACT_ABSENT;
+        n = account->naccepted;
+        v->u.places = accepted;
+
+    } else if (account->naccepted != 0) {
+        memcpy(facts->places, use, n * sizeof(sp_place_t));
+
+        for (i = 0; i < account->naccepted; i++) {
+
+            if (sp_facts_has(use, account->nuse, accepted[i]) == 0) {
+                facts->places[n++] = accepted[i];
+            }
+        }
+
+        v->u.places = facts->places;
     }
 
+    v->state = n == 0 ? SP_FACT_ABSENT : SP_FACT_KNOWN;
     v->n = (uint16_t) n;
-    v->u.places = facts->places;
+}
+
+
+static int
+sp_facts_has(const sp_place_t *places, unsigned n, sp_place_t place)
+{
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (places[i] == place) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

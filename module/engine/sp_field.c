@@ -46,7 +46,10 @@ static const char *const  sp_dialects[] = {
     "openai", "anthropic", "unknown", NULL
 };
 
-/* Each name that a row of sp_route() has, once. */
+/*
+ * Each name that a row of sp_route() has, once: those of its first rows, in
+ * their order, so that the number of a row is the number of its name.
+ */
 
 static const char *const  sp_routes[] = {
     "models.list", "messages", "responses", "embeddings", "completions",

@@ -30,8 +30,23 @@
 #define SP_GEO_PATH_LEN    128
 #define SP_GEO_PATH_PARTS  8
 #define SP_GEO_FILE_MAX    ((off_t) 1 << 31)
-#define SP_GEO_SEEN        4096    /* a power of two */
+#define SP_GEO_KNOWN       4096    /* a power of two */
 
+
+/* What the record at an offset says. */
+typedef struct {
+    uint32_t       offset;   /* + 1; 0: none */
+    sp_place_t     country;
+    sp_geo_rc_t    rc;
+} sp_geo_known_t;
+
+
+/*
+ * "known" is filled when the database is checked: a country database has a
+ * few hundred records and a hundred thousand networks that point to them, so
+ * that look-ups need not decode one. A record that lost its slot to another
+ * is decoded.
+ */
 
 struct sp_geo_s {
     MMDB_s         mmdb;
@@ -39,6 +54,7 @@ struct sp_geo_s {
     char           path[SP_GEO_PATH_LEN];     /* dotted, for people */
     char           parts_text[SP_GEO_PATH_LEN];
     const char    *parts[SP_GEO_PATH_PARTS + 1];
+    sp_geo_known_t known[SP_GEO_KNOWN];
 };
 
 
@@ -54,17 +70,17 @@ typedef struct {
     uint8_t        *heights;             /* of each node, 0: not walked */
     uint64_t        countries;           /* records with a country */
     sp_geo_step_t   steps[128];
-    uint32_t        seen[SP_GEO_SEEN];   /* offset + 1 of records read */
 } sp_geo_walk_t;
 
 
 static int sp_geo_copy(const char *file, char *err, size_t errlen);
 static int sp_geo_copy_bytes(int from, int to);
 static sp_rc_t sp_geo_set_path(sp_geo_t *geo, const char *path);
-static sp_rc_t sp_geo_check(const sp_geo_t *geo, uint64_t *countries);
-static sp_rc_t sp_geo_walk(const sp_geo_t *geo, sp_geo_walk_t *walk);
-static sp_rc_t sp_geo_branch(const sp_geo_t *geo, sp_geo_walk_t *walk,
+static sp_rc_t sp_geo_check(sp_geo_t *geo, uint64_t *countries);
+static sp_rc_t sp_geo_walk(sp_geo_t *geo, sp_geo_walk_t *walk);
+static sp_rc_t sp_geo_branch(sp_geo_t *geo, sp_geo_walk_t *walk,
     uint32_t number, unsigned side, uint64_t *child);
+static size_t sp_geo_slot(uint32_t offset);
 static sp_geo_rc_t sp_geo_value(const sp_geo_t *geo, MMDB_entry_s entry,
     sp_place_t *country);
 static sp_geo_t *sp_geo_refuse(sp_geo_t *geo, char *err, size_t errlen,
@@ -183,8 +199,9 @@ sp_geo_rc_t
 sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
     sp_place_t *country)
 {
-    int                   rc;
-    MMDB_lookup_result_s  found;
+    int                    rc;
+    MMDB_lookup_result_s   found;
+    const sp_geo_known_t  *known;
 
     union {
         struct sockaddr      sa;
@@ -212,6 +229,13 @@ sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
 
     if (found.found_entry == 0) {
         return SP_GEO_ABSENT;
+    }
+
+    known = &geo->known[sp_geo_slot(found.entry.offset)];
+
+    if (known->offset == found.entry.offset + 1) {
+        *country = known->country;
+        return known->rc;
     }
 
     return sp_geo_value(geo, found.entry, country);
@@ -355,10 +379,12 @@ sp_geo_set_path(sp_geo_t *geo, const char *path)
  */
 
 static sp_rc_t
-sp_geo_check(const sp_geo_t *geo, uint64_t *countries)
+sp_geo_check(sp_geo_t *geo, uint64_t *countries)
 {
     sp_rc_t         rc;
     sp_geo_walk_t  *walk;
+
+    memset(geo->known, 0, sizeof(geo->known));    /* of another path */
 
     walk = calloc(1, sizeof(sp_geo_walk_t));
 
@@ -379,7 +405,7 @@ sp_geo_check(const sp_geo_t *geo, uint64_t *countries)
 
 
 static sp_rc_t
-sp_geo_walk(const sp_geo_t *geo, sp_geo_walk_t *walk)
+sp_geo_walk(sp_geo_t *geo, sp_geo_walk_t *walk)
 {
     unsigned        max, top;
     uint64_t        child;
@@ -448,13 +474,13 @@ sp_geo_walk(const sp_geo_t *geo, sp_geo_walk_t *walk)
 /* SP_OK: "child" is a node; SP_DECLINED: a leaf, and its record is fine. */
 
 static sp_rc_t
-sp_geo_branch(const sp_geo_t *geo, sp_geo_walk_t *walk, uint32_t number,
+sp_geo_branch(sp_geo_t *geo, sp_geo_walk_t *walk, uint32_t number,
     unsigned side, uint64_t *child)
 {
-    size_t              slot;
     sp_place_t          country;
     sp_geo_rc_t         rc;
     MMDB_entry_s        entry;
+    sp_geo_known_t     *known;
     MMDB_search_node_s  node;
 
     if (MMDB_read_node(&geo->mmdb, number, &node) != MMDB_SUCCESS) {
@@ -481,9 +507,9 @@ sp_geo_branch(const sp_geo_t *geo, sp_geo_walk_t *walk, uint32_t number,
 
     /* Many leaves share a record; one read lately is not read again. */
 
-    slot = (entry.offset * 2654435761u) >> 20 & (SP_GEO_SEEN - 1);
+    known = &geo->known[sp_geo_slot(entry.offset)];
 
-    if (walk->seen[slot] == entry.offset + 1) {
+    if (known->offset == entry.offset + 1) {
         return SP_DECLINED;
     }
 
@@ -493,10 +519,19 @@ sp_geo_branch(const sp_geo_t *geo, sp_geo_walk_t *walk, uint32_t number,
         return SP_ERROR;
     }
 
-    walk->seen[slot] = entry.offset + 1;
+    known->offset = entry.offset + 1;
+    known->country = country;
+    known->rc = rc;
     walk->countries += rc == SP_GEO_FOUND;
 
     return SP_DECLINED;
+}
+
+
+static size_t
+sp_geo_slot(uint32_t offset)
+{
+    return (offset * 2654435761u) >> 20 & (SP_GEO_KNOWN - 1);
 }
 
 

@@ -291,10 +291,32 @@ sp_addr_set_v4(sp_addr_t *addr, const void *v4)
 }
 
 
+/* The first byte tells that most addresses are in no network above. */
+
 static sp_ip_class_t
 sp_addr_class_v4(uint32_t a)
 {
     size_t  i;
+
+    switch (a >> 24) {
+
+    case 0:
+    case 10:
+    case 100:
+    case 127:
+    case 169:
+    case 172:
+    case 192:
+    case 198:
+    case 203:
+        break;
+
+    default:
+
+        if (a < sp_ip4(224, 0, 0, 0)) {
+            return SP_IP_PUBLIC;
+        }
+    }
 
     for (i = 0; i < sp_nelts(sp_net4_table); i++) {
 
@@ -354,15 +376,13 @@ sp_addr_class_v6(uint64_t hi, uint64_t lo)
 }
 
 
+/* Compilers make it one load. */
+
 static uint64_t
 sp_addr_word(const unsigned char *p)
 {
-    unsigned  i;
-    uint64_t  w;
-
-    for (w = 0, i = 0; i < 8; i++) {
-        w = w << 8 | p[i];
-    }
-
-    return w;
+    return (uint64_t) p[0] << 56 | (uint64_t) p[1] << 48
+           | (uint64_t) p[2] << 40 | (uint64_t) p[3] << 32
+           | (uint64_t) p[4] << 24 | (uint64_t) p[5] << 16
+           | (uint64_t) p[6] << 8 | (uint64_t) p[7];
 }

@@ -284,15 +284,17 @@ sp_record_set_places(void *record, const sp_record_field_t *field,
 {
     sp_rc_t      rc;
     uint8_t     *n;
+    unsigned     i, items;
     sp_str_t     item;
     sp_place_t  *places;
 
     n = sp_record_slot(uint8_t, record, field->count);
     places = sp_record_slot(sp_place_t, record, field->offset);
+    items = 0;
 
     while ((rc = sp_record_item(&value, ',', &item)) == SP_OK) {
 
-        if (*n == field->max) {
+        if (items++ == field->max) {
             return "has too many items";
         }
 
@@ -300,7 +302,11 @@ sp_record_set_places(void *record, const sp_record_field_t *field,
             return "has an item that is not a place by ISO 3166";
         }
 
-        (*n)++;
+        /* a set: facts point to it as it stands */
+
+        for (i = 0; places[i] != places[*n]; i++) { /* void */ }
+
+        *n += i == *n;
     }
 
     return rc == SP_ERROR ? "has an empty item" : NULL;

@@ -223,6 +223,19 @@ sp_route_versioned(int route)
 }
 
 
+/* The reverse, for twins: they have the names of the rows they stand for. */
+
+int
+sp_route_number(int route)
+{
+    if (route < SP_ROUTE_TWINS) {
+        return route;
+    }
+
+    return route == SP_ROUTE_TWINS ? 0 : SP_ROUTE_GET_ONE;
+}
+
+
 const sp_route_t *
 sp_route(int index)
 {

@@ -163,8 +163,9 @@ read_all(const sp_account_t *account)
     sp_facts_account(&facts, SP_ACCTFACT_FOUND, account);
 
     for (i = 0; i < facts.v[SP_F_ACCOUNT_PLACES].n; i++) {
-        sp_countries_add(&set, facts.places[i]);
-        check(sp_place_format(facts.places[i], text) >= 2);
+        sp_countries_add(&set, facts.v[SP_F_ACCOUNT_PLACES].u.places[i]);
+        check(sp_place_format(facts.v[SP_F_ACCOUNT_PLACES].u.places[i], text)
+              >= 2);
     }
 
     for (sum = 0, i = 0; i < account->nowners; i++) {

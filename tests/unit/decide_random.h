@@ -584,11 +584,13 @@ random_body(request_t *q)
 }
 
 
-/* Copies a request; its table of facts points into itself. */
+/* Copies a request; its table of facts points into itself and the record. */
 
 static inline void
 copy_request(request_t *dst, const request_t *src)
 {
+    const sp_place_t  *places;
+
     *dst = *src;
 
     dst->facts.key = &dst->key;
@@ -598,7 +600,14 @@ copy_request(request_t *dst, const request_t *src)
     if (dst->facts.account != NULL) {
         dst->facts.v[SP_F_ACCOUNT_ID].u.s.data
             = (unsigned char *) dst->account.id;
-        dst->facts.v[SP_F_ACCOUNT_PLACES].u.places = dst->facts.places;
+
+        places = src->facts.v[SP_F_ACCOUNT_PLACES].u.places;
+
+        dst->facts.v[SP_F_ACCOUNT_PLACES].u.places
+            = places == src->account.use_locations
+              ? dst->account.use_locations
+              : places == src->account.accepted_locations
+                ? dst->account.accepted_locations : dst->facts.places;
     }
 }
 

@@ -300,8 +300,20 @@ test_refusals(void **state)
 static void
 test_taken(void **state)
 {
+    record_t           r;
+    sp_account_t       a;
+    sp_record_error_t  e;
+
     taken("incorporated", "ZZ");
     taken("use_locations", "ZZ");
+
+    /* a set: places are in it once, however they are written */
+
+    build(&r, good);
+    set(&r, "use_locations", "SG,MY,SG,HK,CN-HK");
+    assert_int_equal(parse(&a, &r, &e), SP_OK);
+    assert_int_equal(a.nuse, 3);
+
     taken("owners", "SG:10000");
     taken("owners", "SG+MY+CN+HK+US+DE:5");
     taken("owners", "SG:5000,CN:5000");

@@ -40,7 +40,8 @@ static void
 test_caseeq(void **state)
 {
     int            i, j, want;
-    unsigned char  a, b;
+    size_t         n;
+    unsigned char  a, b, x[40], y[40];
 
     for (i = 0; i < 256; i++) {
         for (j = 0; j < 256; j++) {
@@ -53,6 +54,25 @@ test_caseeq(void **state)
 
             assert_int_equal(sp_str_caseeq((sp_str_t) { 1, &a },
                                            (sp_str_t) { 1, &b }), want);
+        }
+    }
+
+    /* of each length, in the other case throughout, and with one odd byte */
+
+    for (n = 0; n <= sizeof(x); n++) {
+        for (i = 0; i < (int) n; i++) {
+            x[i] = (unsigned char) rnd();
+            y[i] = (x[i] | 0x20) >= 'a' && (x[i] | 0x20) <= 'z'
+                   ? x[i] ^ 0x20 : x[i];
+        }
+
+        assert_true(sp_str_caseeq((sp_str_t) { n, x }, (sp_str_t) { n, y }));
+
+        for (i = 0; i < (int) n; i++) {
+            y[i] ^= 0x81;
+            assert_false(sp_str_caseeq((sp_str_t) { n, x },
+                                       (sp_str_t) { n, y }));
+            y[i] ^= 0x81;
         }
     }
 

@@ -314,6 +314,29 @@ test_account(void **state)
 }
 
 
+/* A set of up to 8 of "from", in no order, as a parsed record has it. */
+
+static uint8_t
+draw(sp_place_t *to, const sp_place_t from[8], unsigned seen[8])
+{
+    unsigned  n, k, left;
+    uint8_t   count;
+
+    count = 0;
+    left = (unsigned) rand() % 4 == 0 ? 0 : (unsigned) rand() & 0xff;
+
+    for (n = (unsigned) rand() % 8, k = 0; k < 8; n = (n + 3) % 8, k++) {
+
+        if (left >> n & 1) {
+            to[count++] = from[n];
+            seen[n] = 1;
+        }
+    }
+
+    return count;
+}
+
+
 static void
 test_places(void **state)
 {
@@ -336,20 +359,8 @@ test_places(void **state)
 
     for (i = 0; i < 20000; i++) {
         memset(seen, 0, sizeof(seen));
-        account.nuse = (uint8_t) (rand() % (SP_PLACES_MAX + 1));
-        account.naccepted = (uint8_t) (rand() % (SP_PLACES_MAX + 1));
-
-        for (k = 0; k < account.nuse; k++) {
-            n = (unsigned) rand() % 8;
-            account.use_locations[k] = from[n];
-            seen[n] = 1;
-        }
-
-        for (k = 0; k < account.naccepted; k++) {
-            n = (unsigned) rand() % 8;
-            account.accepted_locations[k] = from[n];
-            seen[n] = 1;
-        }
+        account.nuse = draw(account.use_locations, from, seen);
+        account.naccepted = draw(account.accepted_locations, from, seen);
 
         sp_facts_init(&facts, NOW);
         sp_facts_account(&facts, SP_ACCTFACT_FOUND, &account);

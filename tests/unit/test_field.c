@@ -144,7 +144,9 @@ test_routes(void **state)
     values = sp_field(SP_F_REQUEST_ROUTE)->values;
 
     for (i = 0; i < sp_route_count(); i++) {
-        assert_true(sp_enum_find(values, sp_route(i)->name) >= 0);
+        assert_int_equal(sp_enum_find(values, sp_route(i)->name),
+                         sp_route_number(i));
+        assert_true(sp_route_number(i) >= 0);
     }
 
     for (k = 0; values[k] != NULL; k++) {
