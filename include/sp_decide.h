@@ -114,10 +114,10 @@ void sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
     sp_verdict_t *verdict);
 
 /*
- * What an account's record settles by itself: the rules whose condition is
- * false whatever the rest of a request may be. A definite value in Kleene's
- * logic stays when unknown facts become known, so leaving those rules out
- * changes no verdict. Good for one policy and one record, from "from" until
+ * What an account's record settles by itself: the rules that cannot match
+ * whatever the rest of a request may be. A definite value in Kleene's logic
+ * stays when unknown facts become known, so leaving those rules out changes
+ * no verdict. Good for one policy and one record, from "from" until
  * "until", when an age that a rule tests may pass its bound.
  */
 

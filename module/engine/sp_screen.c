@@ -11,6 +11,8 @@
 #include "sp_expr.h"
 
 
+static int sp_screen_idle(const sp_policy_t *policy, const sp_rule_t *rule,
+    const sp_facts_t *facts);
 static int64_t sp_screen_until(const sp_policy_t *policy,
     const sp_facts_t *facts, int64_t now);
 static int sp_screen_grows(int field);
@@ -20,28 +22,30 @@ void
 sp_screen(const sp_policy_t *policy, const sp_account_t *account,
     int64_t now, sp_screen_t *screen)
 {
-    unsigned          value;
-    uint32_t          i;
-    sp_facts_t        facts;
-    const sp_rule_t  *rule;
+    uint32_t    i;
+    sp_facts_t  facts;
 
     memset(screen, 0, sizeof(sp_screen_t));
 
-    /* all that is not in the record stays unknown */
-
     sp_facts_init(&facts, now);
+
+    for (i = 0; i < SP_FIELDS; i++) {
+        if (i != SP_F_NOW) {
+            facts.v[i].state = SP_FACT_PENDING;
+        }
+    }
+
     sp_facts_account(&facts, SP_ACCTFACT_FOUND, account);
 
+    /* the one fact that comes of the record and of the address */
+
+    if (facts.v[SP_F_IP_REGISTERED].state != SP_FACT_ABSENT) {
+        facts.v[SP_F_IP_REGISTERED].state = SP_FACT_PENDING;
+    }
+
     for (i = 0; i < policy->nrules && i < SP_SCREEN_RULES; i++) {
-        rule = sp_image_rule(policy, i);
 
-        if (rule->cond == SP_NO_COND) {
-            continue;
-        }
-
-        value = sp_expr_eval(policy, rule->cond, &facts);
-
-        if (sp_truth_of(value) == SP_FALSE) {
+        if (sp_screen_idle(policy, sp_image_rule(policy, i), &facts)) {
             screen->idle[i >> 6] |= (uint64_t) 1 << (i & 63);
         }
     }
@@ -49,6 +53,33 @@ sp_screen(const sp_policy_t *policy, const sp_account_t *account,
     screen->policy = policy;
     screen->from = now;
     screen->until = sp_screen_until(policy, &facts, now);
+}
+
+
+/*
+ * False stays false. So does a doubt about the record alone, in which nothing
+ * pending has a part; it is nothing to a rule that skips what is unknown.
+ */
+
+static int
+sp_screen_idle(const sp_policy_t *policy, const sp_rule_t *rule,
+    const sp_facts_t *facts)
+{
+    unsigned  value;
+
+    if (rule->cond == SP_NO_COND) {
+        return 0;
+    }
+
+    value = sp_expr_eval(policy, rule->cond, facts);
+
+    if (sp_truth_of(value) == SP_FALSE) {
+        return 1;
+    }
+
+    return sp_truth_of(value) == SP_UNSURE && !(value & SP_WHY_PENDING)
+           && rule->skip && rule->kind != SP_RULE_ALLOW
+           && rule->kind != SP_RULE_EXCEPTION;
 }
 
 

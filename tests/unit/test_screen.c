@@ -157,12 +157,58 @@ test_other_policy(void **state)
 }
 
 
+/* ip.registered comes of both record and address: it settles nothing. */
+
+static void
+test_registered(void **state)
+{
+    request_t    *q;
+    sp_addr_t     addr;
+    sp_diags_t    diags;
+    sp_screen_t   screen;
+    sp_policy_t  *policy;
+
+    static const char  source[] =
+        "sallyport: 1\npolicy: registered\ndeny:\n"
+        "  - id: inside\n    when: ip.registered\n    unknown: skip\n"
+        "    reason: NET_VPN\n"
+        "allow:\n  - id: all\n    when: account.level >= 0\n";
+
+    q = calloc(1, sizeof(request_t));
+    sp_diags_init(&diags);
+    policy = sp_policy_load_text("registered", SP_STR(source), &opts, &diags);
+    assert_non_null(policy);
+
+    random_account(&q->account);
+    q->account.negress = 1;
+    assert_int_equal(sp_network_parse(SP_STR("192.0.2.0/24"),
+                                      &q->account.egress[0]), SP_OK);
+    assert_int_equal(sp_addr_parse(SP_STR("192.0.2.7"), &addr), SP_OK);
+
+    sp_screen(policy, &q->account, NOW, &screen);
+
+    sp_facts_init(&q->facts, NOW);
+    sp_facts_address(&q->facts, &addr, SP_IP_PUBLIC, NULL);
+    sp_facts_account(&q->facts, SP_ACCTFACT_FOUND, &q->account);
+    assert_int_equal(q->facts.v[SP_F_IP_REGISTERED].state, SP_FACT_KNOWN);
+
+    both(policy, q, &screen, SP_STAGE_WHOLE);
+    assert_int_equal(sp_rule_value(policy, 0, &q->facts), SP_TRUE);
+    assert_int_equal(screen.idle[0], 0);
+
+    sp_diags_free(&diags);
+    free(policy);
+    free(q);
+}
+
+
 int
 main(void)
 {
     static const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_same_verdicts),
-        cmocka_unit_test(test_other_policy)
+        cmocka_unit_test(test_other_policy),
+        cmocka_unit_test(test_registered)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
