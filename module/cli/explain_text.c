@@ -92,16 +92,7 @@ sp_explain_head(const sp_explain_t *explain)
         printf("  the caller sees: %.*s: ", (int) s.len,
                (const char *) s.data);
 
-        s = sp_policy_reason_text(policy, verdict->reason);
-
-        if (verdict->primary >= 0
-            && verdict->matches[verdict->primary].rule >= 0)
-        {
-            name = sp_policy_rule_message(policy,
-                       verdict->matches[verdict->primary].rule);
-            s = name.len != 0 ? name : s;
-        }
-
+        s = sp_verdict_text(policy, verdict);
         sp_cli_print_safe(stdout, s);
         putchar('\n');
     }

@@ -150,7 +150,7 @@ export function configuration(bed, name, port, { single = false } = {}) {
     const file = path.join(dir, 'nginx.conf');
 
     fs.writeFileSync(file, `
-${gated ? `load_module ${MODULE};` : ''}
+${gated ? `load_module ${bed.module};` : ''}
 daemon off;
 master_process ${single ? 'off' : 'on'};
 worker_processes 1;
@@ -283,6 +283,8 @@ export async function openBed() {
 
     try {
         fs.chmodSync(bed.dir, 0o755);
+        bed.module = path.join(bed.dir, 'module.so');    // a build may go on
+        fs.copyFileSync(MODULE, bed.module);
         bed.policy = writePolicy(bed.dir);
         bed.requests = writeRequests(bed.dir, compile('addresses'));
         fs.writeFileSync(path.join(bed.dir, 'pepper'), PEPPER, { mode: 0o600 });

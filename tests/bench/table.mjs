@@ -27,7 +27,9 @@ export function printTable(result) {
     }
 
     console.log(`\nengine, warm, shipped policy (${engine.rules} rules), ns: ` +
-        `decide ${engine.decide_ns}, head ${engine.decide_head_ns}, ` +
+        `decide ${engine.decide_ns}, head ${engine.decide_head_ns}; with ` +
+        `the account's screen ${engine.screened_ns}, head ` +
+        `${engine.screened_head_ns}; ` +
         `facts ${engine.facts_ns} (of it address ${engine.geo_ns}), ` +
         `key id ${engine.kid_ns}, 1 KB body ${engine.body_ns}`);
     console.log('instructions a request, user space: ' +
