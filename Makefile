@@ -280,7 +280,7 @@ campaign: ## the long faults campaign of tests/fault
 	@BUILD=$(BUILD) tests/fault/campaign
 
 .PHONY: platforms
-platforms: ## builds nginx of each Debian suite from source, runs the tests
+platforms: ## tests with nginx of each Debian suite, from source [PLATFORMS=]
 	@scripts/packages build nginx run test sanitize
 	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) scripts/platforms
