@@ -281,6 +281,16 @@ ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
         raw.data = r->unparsed_uri.data;
         raw.len = r->unparsed_uri.len;
 
+        /* nginx ends the query there, but sends what follows, too */
+
+        if (ngx_strlchr((u_char *) raw.data, (u_char *) raw.data + raw.len,
+                        '#')
+            != NULL)
+        {
+            rc = SP_ROUTE_AMBIGUOUS;
+            goto done;
+        }
+
         p = ngx_strlchr(r->unparsed_uri.data,
                         r->unparsed_uri.data + r->unparsed_uri.len, '?');
 

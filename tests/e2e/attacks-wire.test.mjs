@@ -47,7 +47,8 @@ for (const [target, body] of [[P + '?model=frontier'], [P + '?models=x'],
     [P + '?%6dodel'], [P + '?deployment=x'], [P + '?deployment_id=x'],
     [P + '?engine=x'], [P + '?fallbacks=x'], [P + '?a;model=x'],
     [P + '?model%00=x'], [P + '?+model=x'], [P + '?model[]=x'],
-    [P + '?MODEL=small'], ['/v1/responses?model=frontier',
+    [P + '?MODEL=small'], [P + '?a#&model=frontier'],
+    [P + '?#model=frontier'], ['/v1/responses?model=frontier',
         '{"input":"x"}']])
 {
     refused(`a model in the query: ${target}`, 400,
