@@ -94,11 +94,12 @@ typedef struct {
     uint8_t                 utf8_hi;
     uint16_t                text_len;
     uint16_t                depth;
+    uint16_t                live;      /* containers with watched paths */
     int16_t                 node;      /* of the value to come, or -1 */
     uint32_t                escape;    /* digits read of "\\u" */
     uint32_t                high;      /* surrogate that waits for its half */
-    uint64_t                is_array[SP_JSON_DEPTH / 64];
-    int16_t                 nodes[SP_JSON_DEPTH];
+    unsigned char           close[SP_JSON_DEPTH];   /* brackets awaited */
+    int16_t                 nodes[SP_JSON_DEPTH];   /* these up to "live" */
     uint64_t                seen[SP_JSON_DEPTH];
     int32_t                 element[SP_JSON_DEPTH];
     unsigned char           text[SP_JSON_TEXT];

@@ -15,7 +15,7 @@
 #define SP_IN_ANTHROPIC   2
 #define SP_IN_BOTH        (SP_IN_OPENAI | SP_IN_ANTHROPIC)
 
-#define SP_BODY_TABLE     8192    /* bytes of a compiled watch table */
+#define SP_BODY_TABLE     16384   /* bytes of a compiled watch table */
 
 
 typedef struct sp_body_field_s  sp_body_field_t;

@@ -20,6 +20,7 @@ sp_body_type_ok(sp_str_t content_type)
     size_t    at, end;
     sp_str_t  s, part;
 
+    static const sp_str_t  usual = sp_str("application/json");
     static const sp_str_t  application = sp_str("application/");
     static const sp_str_t  json = sp_str("json");
     static const sp_str_t  suffix = sp_str("+json");
@@ -28,6 +29,10 @@ sp_body_type_ok(sp_str_t content_type)
     static const sp_str_t  charset = sp_str("charset=");
 
     s = content_type;
+
+    if (sp_str_eq(s, usual)) {
+        return 1;
+    }
 
     if (s.len <= application.len) {
         return 0;

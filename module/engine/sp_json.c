@@ -4,41 +4,17 @@
  *
  * This file contains the JSON scanner. Its state is one byte and a stack of
  * places; where pieces of the input are cut makes no difference to what is
- * reported, nor to the place of an error. Strings are in sp_json_string.c.
+ * reported, nor to the place of an error. Strings and scalars have their own
+ * files, and so has the short way through documents as most are written.
  */
 
 
 #include "sp_json_scan.h"
 
 
-#define sp_json_space(c)                                                      \
-    ((c) == ' ' || (c) == '\n' || (c) == '\r' || (c) == '\t')
-
-
 static sp_json_pos_t sp_json_structure(sp_json_t *json, sp_json_pos_t p,
     sp_json_pos_t end);
-static sp_json_pos_t sp_json_value(sp_json_t *json, sp_json_pos_t p,
-    sp_json_pos_t end);
-static sp_json_pos_t sp_json_open(sp_json_t *json, sp_json_pos_t p,
-    unsigned is_array);
-static sp_json_pos_t sp_json_close(sp_json_t *json, sp_json_pos_t p,
-    unsigned is_array);
-static unsigned sp_json_number_next(unsigned sub, unsigned char c);
-static sp_json_pos_t sp_json_number(sp_json_t *json, sp_json_pos_t p,
-    sp_json_pos_t end);
-static sp_json_pos_t sp_json_literal(sp_json_t *json, sp_json_pos_t p,
-    sp_json_pos_t end);
-
-
-static const struct {
-    sp_json_type_t  type;
-    int             boolean;
-    sp_str_t        text;
-} sp_json_literals[] = {
-    { SP_JSON_NULL, 0, sp_str("null") },
-    { SP_JSON_BOOL, 1, sp_str("true") },
-    { SP_JSON_BOOL, 0, sp_str("false") }
-};
+static sp_json_pos_t sp_json_open(sp_json_t *json, sp_json_pos_t p);
 
 
 void
@@ -58,6 +34,7 @@ sp_json_init(sp_json_t *json, const sp_json_table_t *table,
     json->utf8_hi = 0;
     json->text_len = 0;
     json->depth = 0;
+    json->live = 0;
     json->node = 0;
     json->escape = 0;
     json->high = 0;
@@ -79,7 +56,13 @@ sp_json_feed(sp_json_t *json, const unsigned char *data, size_t len)
     while (p != end) {
 
         if (json->state < SP_JSON_S_NUMBER) {
-            p = sp_json_structure(json, p, end);
+            p = sp_json_quick(json, p, end);
+
+            if (p != end && json->state < SP_JSON_S_NUMBER
+                && json->error == SP_JSON_FINE)
+            {
+                p = sp_json_structure(json, p, end);
+            }
 
         } else if (json->state == SP_JSON_S_STRING) {
             p = sp_json_string(json, p, end);
@@ -122,7 +105,6 @@ sp_json_finish(sp_json_t *json)
 static sp_json_pos_t
 sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 {
-    unsigned       d;
     unsigned char  c;
 
     for ( /* void */ ; p != end; p++) {
@@ -136,7 +118,8 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 
         case SP_JSON_S_FIRST_KEY:
             if (c == '}') {
-                return sp_json_close(json, p, 0);
+                json->state = (uint8_t) sp_json_close(json);
+                continue;
             }
 
             /* fall through */
@@ -150,7 +133,7 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
             json->text_len = 0;
             json->flags = SP_JSON_F_KEY;
 
-            if (json->nodes[json->depth - 1] != -1) {
+            if (json->live == json->depth) {
                 json->flags |= SP_JSON_F_COLLECT;
             }
 
@@ -166,7 +149,8 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 
         case SP_JSON_S_FIRST_VALUE:
             if (c == ']') {
-                return sp_json_close(json, p, 1);
+                json->state = (uint8_t) sp_json_close(json);
+                continue;
             }
 
             /* fall through */
@@ -175,25 +159,21 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
             return sp_json_value(json, p, end);
 
         case SP_JSON_S_AFTER:
-            if (c != ',') {
-                return sp_json_close(json, p, c == ']');
-            }
-
-            d = json->depth - 1;
-
-            if ((json->is_array[d / 64] >> (d % 64) & 1) == 0) {
-                json->state = SP_JSON_S_KEY;
+            if (c == ',') {
+                json->state = (uint8_t) sp_json_comma(json);
                 continue;
             }
 
-            json->state = SP_JSON_S_VALUE;
-            json->node = json->nodes[d];
-            json->element[d] += json->element[d] != INT32_MAX;
+            if (c != json->close[json->depth - 1]) {
+                return sp_json_fail(json, p, SP_JSON_SYNTAX);
+            }
+
+            json->state = (uint8_t) sp_json_close(json);
             continue;
 
         case SP_JSON_S_START:
             if (c == '{') {
-                return sp_json_open(json, p, 0);
+                return sp_json_open(json, p);
             }
 
             /* fall through */
@@ -207,13 +187,14 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 }
 
 
-static sp_json_pos_t
+sp_json_pos_t
 sp_json_value(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 {
     json->text_len = 0;
     json->flags = 0;
+    json->sub = 0;
 
-    if (json->node != -1 && json->table->nodes[json->node].id != -1) {
+    if (sp_json_watched(json)) {
         json->flags = SP_JSON_F_COLLECT;
     }
 
@@ -224,51 +205,28 @@ sp_json_value(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
         return sp_json_string(json, p + 1, end);
 
     case '{':
-        return sp_json_open(json, p, 0);
-
     case '[':
-        return sp_json_open(json, p, 1);
-
-    case '-':
-        json->sub = SP_JSON_N_MINUS;
-        break;
-
-    case '0':
-        json->sub = SP_JSON_N_ZERO;
-        break;
+        return sp_json_open(json, p);
 
     case 'n':
     case 't':
     case 'f':
         json->state = SP_JSON_S_LITERAL;
         json->escape = *p == 'n' ? 0 : *p == 't' ? 1 : 2;
-        json->sub = 0;
         return sp_json_literal(json, p, end);
 
     default:
-        if (*p < '1' || *p > '9') {
-            return sp_json_fail(json, p, SP_JSON_SYNTAX);
-        }
-
-        json->sub = SP_JSON_N_INT;
+        json->state = SP_JSON_S_NUMBER;
+        return sp_json_number(json, p, end);
     }
-
-    json->state = SP_JSON_S_NUMBER;
-
-    if (json->flags & SP_JSON_F_COLLECT) {
-        json->text[json->text_len++] = *p;
-    }
-
-    return sp_json_number(json, p + 1, end);
 }
 
 
 static sp_json_pos_t
-sp_json_open(sp_json_t *json, sp_json_pos_t p, unsigned is_array)
+sp_json_open(sp_json_t *json, sp_json_pos_t p)
 {
     int                    node;
-    unsigned               d;
-    uint64_t               bit;
+    unsigned               d, is_array;
     const sp_json_node_t  *place;
 
     d = json->depth;
@@ -277,17 +235,18 @@ sp_json_open(sp_json_t *json, sp_json_pos_t p, unsigned is_array)
         return sp_json_fail(json, p, SP_JSON_DEEP);
     }
 
-    if (sp_json_report(json, is_array ? SP_JSON_ARRAY : SP_JSON_OBJECT, 0,
-                       NULL, 0)
-        != SP_OK)
-    {
-        return p;
-    }
-
+    is_array = *p == '[';
     node = -1;
-    bit = UINT64_C(1) << (d % 64);
 
     if (json->node != -1) {
+
+        if (sp_json_report(json, is_array ? SP_JSON_ARRAY : SP_JSON_OBJECT, 0,
+                           NULL, 0)
+            != SP_OK)
+        {
+            return p;
+        }
+
         place = &json->table->nodes[json->node];
 
         if (is_array) {
@@ -298,168 +257,19 @@ sp_json_open(sp_json_t *json, sp_json_pos_t p, unsigned is_array)
         }
     }
 
+    json->close[d] = is_array ? ']' : '}';
     json->depth++;
-    json->nodes[d] = (int16_t) node;
+    json->state = is_array ? SP_JSON_S_FIRST_VALUE : SP_JSON_S_FIRST_KEY;
+    json->node = is_array ? (int16_t) node : -1;
 
-    if (is_array) {
-        json->is_array[d / 64] |= bit;
-        json->element[d] = 0;
-        json->node = (int16_t) node;
-        json->state = SP_JSON_S_FIRST_VALUE;
-
-    } else {
-        json->is_array[d / 64] &= ~bit;
-        json->element[d] = d == 0 ? -1 : json->element[d - 1];
+    if (node != -1) {
+        json->live = json->depth;
+        json->nodes[d] = (int16_t) node;
+        json->element[d] = is_array ? 0 : d == 0 ? -1 : json->element[d - 1];
         json->seen[d] = 0;
-        json->state = SP_JSON_S_FIRST_KEY;
     }
 
     return p + 1;
-}
-
-
-/* p is at what should be the bracket. */
-
-static sp_json_pos_t
-sp_json_close(sp_json_t *json, sp_json_pos_t p, unsigned is_array)
-{
-    unsigned  d;
-
-    d = json->depth - 1;
-
-    if ((json->is_array[d / 64] >> (d % 64) & 1) != is_array
-        || *p != (is_array ? ']' : '}'))
-    {
-        return sp_json_fail(json, p, SP_JSON_SYNTAX);
-    }
-
-    json->depth--;
-    json->state = d == 0 ? SP_JSON_S_DONE : SP_JSON_S_AFTER;
-
-    return p + 1;
-}
-
-
-static unsigned
-sp_json_number_next(unsigned sub, unsigned char c)
-{
-    if (c >= '0' && c <= '9') {
-
-        switch (sub) {
-
-        case SP_JSON_N_MINUS:
-            return c == '0' ? SP_JSON_N_ZERO : SP_JSON_N_INT;
-
-        case SP_JSON_N_ZERO:
-            return SP_JSON_N_BAD;
-
-        case SP_JSON_N_INT:
-            return SP_JSON_N_INT;
-
-        case SP_JSON_N_DOT:
-        case SP_JSON_N_FRACTION:
-            return SP_JSON_N_FRACTION;
-
-        default:
-            return SP_JSON_N_EXPONENT;
-        }
-    }
-
-    if (sub == SP_JSON_N_E && (c == '+' || c == '-')) {
-        return SP_JSON_N_SIGN;
-    }
-
-    if (sub == SP_JSON_N_MINUS || sub == SP_JSON_N_DOT || sub == SP_JSON_N_E
-        || sub == SP_JSON_N_SIGN)
-    {
-        return SP_JSON_N_BAD;
-    }
-
-    if (c == '.' && (sub == SP_JSON_N_ZERO || sub == SP_JSON_N_INT)) {
-        return SP_JSON_N_DOT;
-    }
-
-    if ((c == 'e' || c == 'E') && sub != SP_JSON_N_EXPONENT) {
-        return SP_JSON_N_E;
-    }
-
-    return SP_JSON_N_END;
-}
-
-
-/* Never converted: only its form is judged. */
-
-static sp_json_pos_t
-sp_json_number(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
-{
-    int            took;
-    unsigned       sub, next;
-    sp_json_pos_t  run;
-
-    sub = json->sub;
-    next = sub;
-
-    for (run = p; p != end; p++) {
-        if (sub == SP_JSON_N_INT && *p >= '0' && *p <= '9') {
-            continue;
-        }
-
-        next = sp_json_number_next(sub, *p);
-
-        if (next >= SP_JSON_N_END) {
-            break;
-        }
-
-        sub = next;
-    }
-
-    json->sub = (uint8_t) sub;
-    took = sp_json_append(json, run, (size_t) (p - run));
-
-    if (took != -1) {
-        return sp_json_fail(json, run + took, SP_JSON_LONG);
-    }
-
-    if (next == SP_JSON_N_BAD) {
-        return sp_json_fail(json, p, SP_JSON_SYNTAX);
-    }
-
-    if (next == SP_JSON_N_END) {
-        json->state = SP_JSON_S_AFTER;
-        (void) sp_json_report(json, SP_JSON_NUMBER, 0, json->text,
-                              json->text_len);
-    }
-
-    return p;
-}
-
-
-static sp_json_pos_t
-sp_json_literal(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
-{
-    unsigned         which;
-    const sp_str_t  *text;
-
-    which = json->escape;
-    text = &sp_json_literals[which].text;
-
-    while (p != end && json->sub < text->len) {
-
-        if (*p != text->data[json->sub]) {
-            return sp_json_fail(json, p, SP_JSON_SYNTAX);
-        }
-
-        json->sub++;
-        p++;
-    }
-
-    if (json->sub == text->len) {
-        json->state = SP_JSON_S_AFTER;
-        (void) sp_json_report(json, sp_json_literals[which].type,
-                              sp_json_literals[which].boolean, NULL, 0);
-    }
-
-    return p;
 }
 
 

@@ -3,20 +3,19 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the JSON scanner's way through strings. Long runs of
- * plain text are passed sixteen bytes at a time where the machine has SSE2,
- * else eight; a text that lies in one piece is not copied. Whatever a piece
+ * plain text are passed 64 bytes at a time where the machine has SSE2, else
+ * eight; a text that lies in one piece is not copied. Whatever a piece
  * boundary cuts goes the way of one byte at a time, with the same result.
  */
 
 
 #include "sp_json_scan.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+
+#define SP_JSON_SHORT  48    /* bytes of a run before steps get longer */
 
 
-static sp_json_pos_t sp_json_plain(sp_json_pos_t p, sp_json_pos_t end);
+static sp_json_pos_t sp_json_ascii(sp_json_pos_t p, sp_json_pos_t end);
 static sp_json_pos_t sp_json_escape(sp_json_t *json, sp_json_pos_t p,
     sp_json_pos_t end);
 static sp_json_pos_t sp_json_string_end(sp_json_t *json, sp_json_pos_t p,
@@ -51,7 +50,14 @@ sp_json_string(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 
     while (p != end) {
         run = p;
-        p = sp_json_plain(p, end);
+
+        if (end - p >= 16) {
+            p = sp_json_plain_16(p, end);
+        }
+
+        if (p != end && (p == run || *p >= 0x80)) {
+            p = sp_json_plain(p, end);
+        }
 
         if (p != end && *p == '"' && json->text_len == 0) {
 
@@ -89,73 +95,13 @@ sp_json_string(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 }
 
 
-/*
- * Skips what needs no look in a string: all but quotes, backslashes, control
- * characters, and characters that are not whole or not valid.
- */
-
-static sp_json_pos_t
+sp_json_pos_t
 sp_json_plain(sp_json_pos_t p, sp_json_pos_t end)
 {
     size_t  n;
 
-#if defined(__SSE2__)
-    int      mask;
-    __m128i  v, quote, slash, space;
-
-    quote = _mm_set1_epi8('"');
-    slash = _mm_set1_epi8('\\');
-    space = _mm_set1_epi8(0x20);
-#else
-    uint64_t  w, x;
-#endif
-
     for ( ;; ) {
-
-#if defined(__SSE2__)
-
-        while (end - p >= 16) {
-            v = _mm_loadu_si128((const __m128i *) p);
-
-            /* signed: bytes from 0x80 on are below 0x20, too */
-
-            mask = _mm_movemask_epi8(
-                       _mm_or_si128(_mm_cmplt_epi8(v, space),
-                                    _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-                                                 _mm_cmpeq_epi8(v, slash))));
-
-            if (mask != 0) {
-                p += __builtin_ctz((unsigned) mask);
-
-                if (*p < 0x80) {
-                    return p;
-                }
-
-                break;
-            }
-
-            p += 16;
-        }
-
-#else
-
-#define sp_ones       UINT64_C(0x0101010101010101)
-#define sp_less(w, n) (((w) - sp_ones * (n)) & ~(w))
-
-        while (end - p >= 8) {
-            memcpy(&w, p, 8);
-
-            x = sp_less(w, 0x20) | sp_less(w ^ sp_ones * '"', 1)
-                | sp_less(w ^ sp_ones * '\\', 1) | w;
-
-            if (x & sp_ones * 0x80) {
-                break;
-            }
-
-            p += 8;
-        }
-
-#endif
+        p = sp_json_ascii(p, end);
 
         while (p != end && *p >= 0x20 && *p < 0x80 && *p != '"'
                && *p != '\\')
@@ -196,6 +142,74 @@ sp_json_plain(sp_json_pos_t p, sp_json_pos_t end)
 
         } while (p != end && *p >= 0x80);
     }
+}
+
+
+/* Big steps only: stops near what sp_json_plain() looks at. */
+
+static sp_json_pos_t
+sp_json_ascii(sp_json_pos_t p, sp_json_pos_t end)
+{
+#if defined(__SSE2__)
+
+    int            mask;
+    sp_json_pos_t  wide;
+
+    wide = p + SP_JSON_SHORT;
+
+    while (end - p >= 16) {
+
+        if (p == wide) {
+
+            /* a long one is likely to go on */
+
+            while (end - p >= 64
+                   && _mm_movemask_epi8(
+                          _mm_or_si128(_mm_or_si128(sp_json_odd(p),
+                                                    sp_json_odd(p + 16)),
+                                       _mm_or_si128(sp_json_odd(p + 32),
+                                                    sp_json_odd(p + 48))))
+                      == 0)
+            {
+                p += 64;
+            }
+
+            wide = end;
+            continue;
+        }
+
+        mask = _mm_movemask_epi8(sp_json_odd(p));
+
+        if (mask != 0) {
+            return p + (unsigned) __builtin_ctz((unsigned) mask);
+        }
+
+        p += 16;
+    }
+
+#else
+
+    uint64_t  w, x;
+
+#define sp_ones       UINT64_C(0x0101010101010101)
+#define sp_less(w, n) (((w) - sp_ones * (n)) & ~(w))
+
+    while (end - p >= 8) {
+        memcpy(&w, p, 8);
+
+        x = sp_less(w, 0x20) | sp_less(w ^ sp_ones * '"', 1)
+            | sp_less(w ^ sp_ones * '\\', 1) | w;
+
+        if (x & sp_ones * 0x80) {
+            break;
+        }
+
+        p += 8;
+    }
+
+#endif
+
+    return p;
 }
 
 
@@ -246,49 +260,65 @@ static sp_json_pos_t
 sp_json_string_end(sp_json_t *json, sp_json_pos_t p, const unsigned char *text,
     size_t len)
 {
+    sp_json_error_t  error;
+
+    if (json->flags & SP_JSON_F_KEY) {
+        json->state = SP_JSON_S_COLON;
+        json->node = -1;
+
+        if ((json->flags & (SP_JSON_F_COLLECT | SP_JSON_F_OVER))
+            != SP_JSON_F_COLLECT)
+        {
+            return p + 1;
+        }
+
+        error = sp_json_key(json, text, len);
+
+        return error == SP_JSON_FINE ? p + 1 : sp_json_fail(json, p, error);
+    }
+
+    json->state = SP_JSON_S_AFTER;
+
+    if ((json->flags & SP_JSON_F_COLLECT) == 0) {
+        return p + 1;
+    }
+
+    if (len > SP_JSON_TEXT) {
+        return sp_json_fail(json, text + SP_JSON_TEXT, SP_JSON_LONG);
+    }
+
+    return sp_json_report(json, SP_JSON_STRING, 0, text, len) == SP_OK
+           ? p + 1 : p;
+}
+
+
+sp_json_error_t
+sp_json_key(sp_json_t *json, const unsigned char *key, size_t len)
+{
     int       node;
     unsigned  d;
     uint64_t  bit;
 
-    if ((json->flags & SP_JSON_F_KEY) == 0) {
-        json->state = SP_JSON_S_AFTER;
-
-        if ((json->flags & SP_JSON_F_COLLECT) && len > SP_JSON_TEXT) {
-            return sp_json_fail(json, text + SP_JSON_TEXT, SP_JSON_LONG);
-        }
-
-        return sp_json_report(json, SP_JSON_STRING, 0, text, len) == SP_OK
-               ? p + 1 : p;
-    }
-
-    json->state = SP_JSON_S_COLON;
+    d = json->depth - 1;
+    node = sp_json_table_key(json->table, json->nodes[d], key, len);
     json->node = -1;
 
-    if ((json->flags & SP_JSON_F_COLLECT) == 0
-        || (json->flags & SP_JSON_F_OVER))
-    {
-        return p + 1;
-    }
-
-    d = json->depth - 1;
-    node = sp_json_table_key(json->table, json->nodes[d], text, len);
-
     if (node == SP_JSON_IS_TWIN) {
-        return sp_json_fail(json, p, SP_JSON_TWIN);
+        return SP_JSON_TWIN;
     }
 
     if (node != SP_JSON_NO_KEY) {
         bit = UINT64_C(1) << json->table->nodes[node].bit;
 
         if (json->seen[d] & bit) {
-            return sp_json_fail(json, p, SP_JSON_DUPLICATE);
+            return SP_JSON_DUPLICATE;
         }
 
         json->seen[d] |= bit;
         json->node = (int16_t) node;
     }
 
-    return p + 1;
+    return SP_JSON_FINE;
 }
 
 

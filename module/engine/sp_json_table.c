@@ -3,8 +3,8 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the compiling of watched paths into a tree, and the
- * look-up of a key in it. Keys are found by their folded form, so that one
- * look-up finds both the watched key and what a lax reader takes for it.
+ * look-up of a key in it: the watched key itself, or what a lax reader takes
+ * for it.
  *
  * Folding is that of readers that ignore case in keys: ASCII letters, and the
  * two characters outside ASCII whose simple folding is an ASCII letter,
@@ -20,7 +20,6 @@ static int sp_json_table_add(sp_json_table_t *table, size_t room, int parent,
 static int sp_json_table_node(sp_json_table_t *table, size_t room);
 static size_t sp_json_fold(const unsigned char *key, size_t len,
     unsigned char *folded);
-static unsigned sp_json_hash(const unsigned char *folded, size_t len);
 
 
 sp_json_table_t *
@@ -104,9 +103,10 @@ sp_json_table_add(sp_json_table_t *table, size_t room, int parent,
 {
     int              node;
     size_t           i;
-    int16_t         *bucket;
+    int16_t         *link;
+    unsigned         letter;
     unsigned char   *name;
-    sp_json_node_t  *child;
+    sp_json_node_t  *child, *place;
 
     if (len == 0 || len > SP_JSON_KEY) {
         return -1;
@@ -133,7 +133,9 @@ sp_json_table_add(sp_json_table_t *table, size_t room, int parent,
         return node == SP_JSON_IS_TWIN ? -1 : node;
     }
 
-    if (table->nodes[parent].keys == SP_JSON_WATCH_MAX) {
+    place = &table->nodes[parent];
+
+    if (place->keys == SP_JSON_WATCH_MAX) {
         return -1;
     }
 
@@ -146,12 +148,18 @@ sp_json_table_add(sp_json_table_t *table, size_t room, int parent,
 
     child->name = table->names_len;
     child->len = (uint8_t) len;
-    child->bit = table->nodes[parent].keys++;
+    child->bit = place->keys++;
     table->names_len = (uint16_t) (table->names_len + 2 * len);
 
-    bucket = &table->nodes[parent].bucket[sp_json_hash(name + len, len)];
-    child->next = *bucket;
-    *bucket = (int16_t) node;
+    letter = name[0] % SP_JSON_LETTERS;
+    link = &place->first[letter];
+
+    while (*link != -1) {
+        link = &table->nodes[*link].next;
+    }
+
+    *link = (int16_t) node;
+    place->lens[letter] |= (uint16_t) (1u << len % 16);
 
     return node;
 }
@@ -176,8 +184,8 @@ sp_json_table_node(sp_json_table_t *table, size_t room)
     node->star = -1;
     node->next = -1;
 
-    for (i = 0; i < SP_JSON_BUCKETS; i++) {
-        node->bucket[i] = -1;
+    for (i = 0; i < SP_JSON_LETTERS; i++) {
+        node->first[i] = -1;
     }
 
     return table->nnodes++;
@@ -190,9 +198,25 @@ sp_json_table_key(const sp_json_table_t *table, int node,
 {
     int                    i;
     size_t                 n;
+    const int16_t         *first;
     unsigned char          folded[SP_JSON_KEY];
-    const unsigned char   *name;
     const sp_json_node_t  *child;
+
+    if (len == 0) {
+        return SP_JSON_NO_KEY;
+    }
+
+    first = table->nodes[node].first;
+
+    for (i = first[key[0] % SP_JSON_LETTERS]; i != -1; i = child->next) {
+        child = &table->nodes[i];
+
+        if (child->len == len
+            && memcmp(table->names + child->name, key, len) == 0)
+        {
+            return i;
+        }
+    }
 
     n = sp_json_fold(key, len, folded);
 
@@ -200,17 +224,14 @@ sp_json_table_key(const sp_json_table_t *table, int node,
         return SP_JSON_NO_KEY;
     }
 
-    i = table->nodes[node].bucket[sp_json_hash(folded, n)];
-
-    for ( /* void */ ; i != -1; i = child->next) {
+    for (i = first[folded[0] % SP_JSON_LETTERS]; i != -1; i = child->next) {
         child = &table->nodes[i];
-        name = table->names + child->name;
 
-        if (child->len != n || memcmp(name + n, folded, n) != 0) {
-            continue;
+        if (child->len == n
+            && memcmp(table->names + child->name + n, folded, n) == 0)
+        {
+            return SP_JSON_IS_TWIN;
         }
-
-        return len == n && memcmp(name, key, n) == 0 ? i : SP_JSON_IS_TWIN;
     }
 
     return SP_JSON_NO_KEY;
@@ -270,12 +291,4 @@ sp_json_fold(const unsigned char *key, size_t len, unsigned char *folded)
     }
 
     return n;
-}
-
-
-static unsigned
-sp_json_hash(const unsigned char *folded, size_t len)
-{
-    return (unsigned) (len * 5 + folded[0] + folded[len - 1])
-           & (SP_JSON_BUCKETS - 1);
 }
