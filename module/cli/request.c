@@ -336,7 +336,7 @@ static sp_rc_t
 sp_request_route_path(sp_request_t *request, json_t *route)
 {
     int             i, row;
-    sp_str_t        path, param;
+    sp_str_t        args, path, param;
     sp_method_t     method;
     const char     *text, *verb;
     sp_route_rc_t   rc;
@@ -364,11 +364,18 @@ sp_request_route_path(sp_request_t *request, json_t *route)
     }
 
     path = (sp_str_t) { strcspn(text, "?"), (const unsigned char *) text };
+    args = sp_cstr(text + path.len + (text[path.len] == '?'));
     request->scratch = sp_cli_alloc(path.len);
     param = (sp_str_t) { 0, NULL };
     row = SP_ROUTE_NONE;
 
-    rc = sp_route_find(method, path, path, request->scratch, &row, &param);
+    rc = SP_ROUTE_AMBIGUOUS;
+
+    if (strchr(text, '#') == NULL && sp_query_ok(args)) {
+        rc = sp_route_find(method, path, path, request->scratch, &row,
+                           &param);
+    }
+
     sp_facts_route(&request->facts, rc, row, param);
 
     return SP_OK;

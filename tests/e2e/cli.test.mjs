@@ -290,6 +290,16 @@ describe('explain', () => {
         assert.equal(got.facts['model.tier'], 2);
     });
 
+    test('a query that picks a model is ambiguous, as at the gate', () => {
+        const reason = (query) => explain({ ip: { country: 'SE' },
+            account: ACCOUNT, model: 'medium', route: { method: 'POST',
+                path: '/v1/chat/completions' + query } }).reason;
+
+        assert.equal(reason('?model=frontier'), 'ROUTE_AMBIGUOUS');
+        assert.equal(reason('?a#&model=frontier'), 'ROUTE_AMBIGUOUS');
+        assert.notEqual(reason('?beta=true'), 'ROUTE_AMBIGUOUS');
+    });
+
     test('a denial shows the test, the fact, and what would allow it', () => {
         const got = explain({ ip: { country: 'KP' }, model: 'medium',
             account: ACCOUNT });
