@@ -235,31 +235,24 @@ sp_json_open(sp_json_t *json, sp_json_pos_t p)
         return sp_json_fail(json, p, SP_JSON_DEEP);
     }
 
-    is_array = *p == '[';
-    node = -1;
-
-    if (json->node != -1) {
-
-        if (sp_json_report(json, is_array ? SP_JSON_ARRAY : SP_JSON_OBJECT, 0,
-                           NULL, 0)
-            != SP_OK)
-        {
-            return p;
-        }
-
-        place = &json->table->nodes[json->node];
-
-        if (is_array) {
-            node = place->star;
-
-        } else if (place->keys != 0) {
-            node = json->node;
-        }
+    if (json->node == -1) {
+        json->state = (uint8_t) sp_json_push(json, *p);
+        return p + 1;
     }
 
-    json->close[d] = is_array ? ']' : '}';
-    json->depth++;
-    json->state = is_array ? SP_JSON_S_FIRST_VALUE : SP_JSON_S_FIRST_KEY;
+    is_array = *p == '[';
+
+    if (sp_json_report(json, is_array ? SP_JSON_ARRAY : SP_JSON_OBJECT, 0,
+                       NULL, 0)
+        != SP_OK)
+    {
+        return p;
+    }
+
+    place = &json->table->nodes[json->node];
+    node = is_array ? place->star : place->keys != 0 ? json->node : -1;
+
+    json->state = (uint8_t) sp_json_push(json, *p);
     json->node = is_array ? (int16_t) node : -1;
 
     if (node != -1) {

@@ -145,6 +145,13 @@ sp_json_quick_run(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end,
                 continue;
             }
 
+            if ((*p == '{' || *p == '[') && json->node == -1
+                && json->depth < SP_JSON_DEPTH)
+            {
+                state = sp_json_push(json, *p++);
+                continue;
+            }
+
             q = sp_json_value(json, p, end);
         }
 

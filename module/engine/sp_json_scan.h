@@ -25,9 +25,6 @@ typedef const unsigned char  *sp_json_pos_t;
 #define SP_JSON_NODES    128
 #define SP_JSON_LETTERS  32    /* what five bits of a byte tell apart */
 
-#define SP_JSON_NO_KEY   -1
-#define SP_JSON_IS_TWIN  -2
-
 
 typedef enum {
     SP_JSON_S_START = 0,     /* before the root */
@@ -101,13 +98,6 @@ struct sp_json_table_s {
 };
 
 
-/*
- * The node of a key below "node", SP_JSON_NO_KEY, or SP_JSON_IS_TWIN if it
- * only folds to one.
- */
-int sp_json_table_key(const sp_json_table_t *table, int node,
-    const unsigned char *key, size_t len);
-
 /* 0 if an ASCII key below "node" cannot be watched, nor a twin. */
 static inline unsigned
 sp_json_table_may(const sp_json_table_t *table, int node,
@@ -115,6 +105,10 @@ sp_json_table_may(const sp_json_table_t *table, int node,
 {
     return table->nodes[node].lens[key[0] % SP_JSON_LETTERS] >> len % 16 & 1;
 }
+
+
+/* Nobody outside may replace these: calls to them are direct. */
+#pragma GCC visibility push(hidden)
 
 
 /*
@@ -163,11 +157,26 @@ sp_json_pos_t sp_json_fail(sp_json_t *json, sp_json_pos_t p,
     sp_json_error_t error);
 
 
+#pragma GCC visibility pop
+
+
 /* 1 if the value to come is to be reported. */
 static inline unsigned
 sp_json_watched(const sp_json_t *json)
 {
     return json->node != -1 && json->table->nodes[json->node].id != -1;
+}
+
+
+/* Goes into a container that begins with c; the state there. */
+static inline unsigned
+sp_json_push(sp_json_t *json, unsigned char c)
+{
+    /* in ASCII either bracket is two before the one that closes */
+
+    json->close[json->depth++] = (unsigned char) (c + 2);
+
+    return c == '[' ? SP_JSON_S_FIRST_VALUE : SP_JSON_S_FIRST_KEY;
 }
 
 

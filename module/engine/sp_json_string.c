@@ -222,7 +222,9 @@ sp_json_escape(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
     uint32_t  code;
 
     if (end - p >= 2 && sp_json_simple[p[1]] != 0) {
-        if (sp_json_append_code(json, sp_json_simple[p[1]]) != -1) {
+        if ((json->flags & SP_JSON_F_COLLECT)
+            && sp_json_append_code(json, sp_json_simple[p[1]]) != -1)
+        {
             return sp_json_fail(json, p + 1, SP_JSON_LONG);
         }
 
@@ -289,36 +291,6 @@ sp_json_string_end(sp_json_t *json, sp_json_pos_t p, const unsigned char *text,
 
     return sp_json_report(json, SP_JSON_STRING, 0, text, len) == SP_OK
            ? p + 1 : p;
-}
-
-
-sp_json_error_t
-sp_json_key(sp_json_t *json, const unsigned char *key, size_t len)
-{
-    int       node;
-    unsigned  d;
-    uint64_t  bit;
-
-    d = json->depth - 1;
-    node = sp_json_table_key(json->table, json->nodes[d], key, len);
-    json->node = -1;
-
-    if (node == SP_JSON_IS_TWIN) {
-        return SP_JSON_TWIN;
-    }
-
-    if (node != SP_JSON_NO_KEY) {
-        bit = UINT64_C(1) << json->table->nodes[node].bit;
-
-        if (json->seen[d] & bit) {
-            return SP_JSON_DUPLICATE;
-        }
-
-        json->seen[d] |= bit;
-        json->node = (int16_t) node;
-    }
-
-    return SP_JSON_FINE;
 }
 
 

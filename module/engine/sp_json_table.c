@@ -15,9 +15,17 @@
 #include "sp_json_scan.h"
 
 
+#define SP_JSON_NO_KEY   -1
+#define SP_JSON_IS_TWIN  -2    /* it only folds to one */
+
+
 static int sp_json_table_add(sp_json_table_t *table, size_t room, int parent,
     const char *key, size_t len);
 static int sp_json_table_node(sp_json_table_t *table, size_t room);
+static int sp_json_table_key(const sp_json_table_t *table, int node,
+    const unsigned char *key, size_t len);
+static int sp_json_table_twin(const sp_json_table_t *table, int node,
+    const unsigned char *key, size_t len);
 static size_t sp_json_fold(const unsigned char *key, size_t len,
     unsigned char *folded);
 
@@ -192,23 +200,22 @@ sp_json_table_node(sp_json_table_t *table, size_t room)
 }
 
 
-int
+/* The node of a key below "node", or one of the two constants. */
+
+static int
 sp_json_table_key(const sp_json_table_t *table, int node,
     const unsigned char *key, size_t len)
 {
     int                    i;
-    size_t                 n;
-    const int16_t         *first;
-    unsigned char          folded[SP_JSON_KEY];
     const sp_json_node_t  *child;
 
     if (len == 0) {
         return SP_JSON_NO_KEY;
     }
 
-    first = table->nodes[node].first;
+    i = table->nodes[node].first[key[0] % SP_JSON_LETTERS];
 
-    for (i = first[key[0] % SP_JSON_LETTERS]; i != -1; i = child->next) {
+    for ( /* void */ ; i != -1; i = child->next) {
         child = &table->nodes[i];
 
         if (child->len == len
@@ -218,13 +225,60 @@ sp_json_table_key(const sp_json_table_t *table, int node,
         }
     }
 
+    return sp_json_table_twin(table, node, key, len);
+}
+
+
+sp_json_error_t
+sp_json_key(sp_json_t *json, const unsigned char *key, size_t len)
+{
+    int       node;
+    unsigned  d;
+    uint64_t  bit;
+
+    d = json->depth - 1;
+    node = sp_json_table_key(json->table, json->nodes[d], key, len);
+    json->node = -1;
+
+    if (node == SP_JSON_IS_TWIN) {
+        return SP_JSON_TWIN;
+    }
+
+    if (node != SP_JSON_NO_KEY) {
+        bit = UINT64_C(1) << json->table->nodes[node].bit;
+
+        if (json->seen[d] & bit) {
+            return SP_JSON_DUPLICATE;
+        }
+
+        json->seen[d] |= bit;
+        json->node = (int16_t) node;
+    }
+
+    return SP_JSON_FINE;
+}
+
+
+/* Not the key itself, that much is known. */
+
+static int
+sp_json_table_twin(const sp_json_table_t *table, int node,
+    const unsigned char *key, size_t len)
+{
+    int                    i;
+    size_t                 n;
+    unsigned char          folded[SP_JSON_KEY];
+    const sp_json_node_t  *child;
+
     n = sp_json_fold(key, len, folded);
 
     if (n == 0) {
         return SP_JSON_NO_KEY;
     }
 
-    for (i = first[folded[0] % SP_JSON_LETTERS]; i != -1; i = child->next) {
+    i = table->nodes[node].first[folded[0] % SP_JSON_LETTERS];
+
+    for ( /* void */ ; i != -1; i = child->next) {
         child = &table->nodes[i];
 
         if (child->len == n
