@@ -84,7 +84,9 @@ for (const [title, options] of [
     ['auth_request', { location: 'auth_request /auth;',
         locations: 'location = /auth { internal; return 204; }' }],
     ['ssi', { location: 'ssi on; ssi_types *;' }],
-    ['a rewrite before us', { server: 'rewrite ^/x(/.*)$ $1;' }],
+    // nginx 1.22 never frees the context that it compiles regexes in
+    ['a rewrite before us', { server: 'rewrite ^/x(/.*)$ $1;', expectLog: [
+        /LeakSanitizer: detected/, /72 byte\(s\) leaked in 1 alloc/] }],
     ['satisfy any', { location: 'satisfy any; allow all;' }],
     ['post_action', { location: 'post_action /open;', locations: OPEN,
         actions: 1 }],
@@ -119,8 +121,7 @@ for (const [title, options] of [
 for (const target of ['/v1/models', '/v1/files', '/gated', '/healthz']) {
     test(`X-Accel-Redirect to ${target} is judged`, async (t) => {
         const g = await enrolled(t, { locations: 'location = /gated {' +
-            'sallyport on; rewrite ^ /v1/files break;' +
-            'proxy_pass http://models; }' });
+            'sallyport on; proxy_pass http://models; }' });
 
         g.upstream.hook = (req, res) => {
             res.writeHead(200, { 'X-Accel-Redirect': target });
