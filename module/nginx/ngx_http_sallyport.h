@@ -43,11 +43,18 @@ typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 
 
+/* 128 bits that stand for an identity; nobody outside can choose them. */
+typedef struct {
+    uint64_t                      h[2];
+} ngx_http_sallyport_print_t;
+
+
 /* One object per distinct directive value, shared by locations. */
 
 typedef struct {
     ngx_str_t                     path;
     sp_policy_t                  *image;     /* malloc'ed at configuration */
+    ngx_http_sallyport_print_t   *throttles; /* by rule; limit.c fills it */
 } ngx_http_sallyport_policy_t;
 
 
@@ -143,6 +150,8 @@ struct ngx_http_sallyport_waiter_s {
     ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
     uint64_t                      slot;      /* of a cached answer; or 0: */
     uint64_t                      seq;       /* equal pairs, equal records */
+    ngx_http_sallyport_print_t    account;   /* that the key names, or that */
+                                             /* was asked for; 0: not known */
 };
 
 
@@ -251,6 +260,15 @@ ngx_int_t ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx);
 void ngx_http_sallyport_audit_settle(ngx_http_sallyport_ctx_t *ctx);
 
 
+/* What headers.c replaces in r->headers_in, as the client sent it. */
+
+typedef struct {
+    ngx_list_t                      headers;
+    ngx_table_elt_t                *authorization;
+    ngx_table_elt_t                *upgrade;
+} ngx_http_sallyport_sent_t;
+
+
 /*
  * The request's way. One state at a time; only handler.c moves it. Two
  * callbacks mark an arrival: a record's, and the body's.
@@ -311,7 +329,8 @@ struct ngx_http_sallyport_ctx_s {
     ngx_array_t                    *subrequests;     /* that passed under us */
     ngx_http_sallyport_settle_t    *settle;          /* a recorded allow's */
     ngx_http_sallyport_answered_t  *answered;        /* by the filter */
-    ngx_http_headers_in_t          *headers_in;      /* as the client sent it */
+    ngx_http_sallyport_ctx_t       *next;            /* of those at rest */
+    ngx_http_sallyport_sent_t       sent;            /* of headers_set */
     ngx_str_t                       uri;             /* judged; with method, */
     ngx_uint_t                      method;          /* what a verdict is for */
     ngx_uint_t                      states_before;   /* r->upstream_states of */
@@ -338,6 +357,7 @@ struct ngx_http_sallyport_ctx_s {
     sp_verdict_t                    verdict;
     sp_key_t                        key;
     sp_account_t                    account;
+    sp_body_t                       scanner;         /* body points to it */
 };
 
 
@@ -401,6 +421,7 @@ ngx_int_t ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx);
 
 /* headers.c: what the upstream sees. Called once, for an enforced allow. */
 ngx_int_t ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx);
+void ngx_http_sallyport_headers_restore(ngx_http_sallyport_ctx_t *ctx);
 void ngx_http_sallyport_headers_init(void);
 
 /* variables.c */

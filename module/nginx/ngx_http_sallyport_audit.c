@@ -21,15 +21,24 @@ static size_t ngx_http_sallyport_audit_address(
     u_char *buf);
 static const char *ngx_http_sallyport_audit_address_from(
     ngx_http_request_t *r);
-static u_char *ngx_http_sallyport_audit_base32(u_char *p, uint64_t value,
-    ngx_uint_t digits);
+static ngx_inline u_char *ngx_http_sallyport_audit_base32(u_char *p,
+    uint64_t value, ngx_uint_t digits);
+static void ngx_http_sallyport_audit_id_process(ngx_uint_t lane);
 
 
-/* Of this process: ids are unique even if two zones give the same lane. */
+/*
+ * Of this process: ids are unique even if two zones give the same lane.
+ * "middle" is what stands between the time and the counter.
+ */
 
-static uint64_t    ngx_http_sallyport_id_process;
-static uint64_t    ngx_http_sallyport_id_counter;
-static ngx_pid_t   ngx_http_sallyport_id_pid;
+static struct {
+    uint64_t    process;
+    uint64_t    counter;
+    ngx_pid_t   pid;
+    ngx_uint_t  lane;
+    size_t      len;
+    u_char      middle[sizeof("--XXXXXX") + NGX_INT32_LEN];
+} ngx_http_sallyport_id;
 
 
 ngx_int_t
@@ -66,35 +75,52 @@ ngx_http_sallyport_audit_id(ngx_http_sallyport_ctx_t *ctx)
     ngx_time_t                  *tp;
     ngx_http_sallyport_audit_t  *audit;
 
-    if (ngx_http_sallyport_id_pid != ngx_pid) {
-        ngx_http_sallyport_id_pid = ngx_pid;
+    audit = ctx->slcf->audit;
+    lane = audit ? audit->lane.number : 0;
 
-        if (RAND_bytes((u_char *) &ngx_http_sallyport_id_process,
-                       sizeof(ngx_http_sallyport_id_process))
-            != 1)
-        {
-            ngx_http_sallyport_id_process = ((uint64_t) ngx_random() << 22)
-                                            ^ (uint64_t) ngx_pid;
-        }
+    if (ngx_http_sallyport_id.pid != ngx_pid
+        || ngx_http_sallyport_id.lane != lane)
+    {
+        ngx_http_sallyport_audit_id_process(lane);
     }
 
     tp = ngx_timeofday();
 
-    audit = ctx->slcf->audit;
-    lane = audit ? audit->lane.number : 0;
-
     p = ngx_http_sallyport_audit_base32(ctx->id, (uint64_t) tp->sec * 1000
                                                  + tp->msec, 10);
-    p = ngx_sprintf(p, "-%uD-", (uint32_t) lane);
-    p = ngx_http_sallyport_audit_base32(p, ngx_http_sallyport_id_process, 6);
-    p = ngx_http_sallyport_audit_base32(p, ++ngx_http_sallyport_id_counter,
+    p = ngx_cpymem(p, ngx_http_sallyport_id.middle,
+                   ngx_http_sallyport_id.len);
+    p = ngx_http_sallyport_audit_base32(p, ++ngx_http_sallyport_id.counter,
                                         7);
 
     ctx->id_len = p - ctx->id;
 }
 
 
-static u_char *
+static void
+ngx_http_sallyport_audit_id_process(ngx_uint_t lane)
+{
+    u_char  *p;
+
+    if (ngx_http_sallyport_id.pid != ngx_pid
+        && RAND_bytes((u_char *) &ngx_http_sallyport_id.process,
+                      sizeof(ngx_http_sallyport_id.process))
+           != 1)
+    {
+        ngx_http_sallyport_id.process = ((uint64_t) ngx_random() << 22)
+                                        ^ (uint64_t) ngx_pid;
+    }
+
+    p = ngx_sprintf(ngx_http_sallyport_id.middle, "-%uD-", (uint32_t) lane);
+    p = ngx_http_sallyport_audit_base32(p, ngx_http_sallyport_id.process, 6);
+
+    ngx_http_sallyport_id.len = p - ngx_http_sallyport_id.middle;
+    ngx_http_sallyport_id.lane = lane;
+    ngx_http_sallyport_id.pid = ngx_pid;
+}
+
+
+static ngx_inline u_char *
 ngx_http_sallyport_audit_base32(u_char *p, uint64_t value, ngx_uint_t digits)
 {
     ngx_uint_t  i;

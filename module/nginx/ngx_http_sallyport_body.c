@@ -52,10 +52,7 @@ ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ctx->body = ngx_palloc(r->pool, sizeof(sp_body_t));
-    if (ctx->body == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ctx->body = &ctx->scanner;
 
     sp_body_init(ctx->body, sp_route(ctx->facts.route));
 

@@ -24,6 +24,7 @@ typedef struct {
     uint64_t                      store;
     int64_t                       asked;    /* ms, ngx_current_msec */
     uint64_t                      ver;
+    ngx_http_sallyport_print_t    account;  /* that a key names */
     uint16_t                      len;      /* bytes of the packed record */
     uint8_t                       id_len;
     uint8_t                       kind;
@@ -43,14 +44,23 @@ _Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_ID_LEN
 #define ngx_http_sallyport_slot_size(id_len, len)                             \
     ngx_align(sizeof(ngx_http_sallyport_slot_t) + (id_len) + (len), 8)
 
+#define NGX_HTTP_SALLYPORT_SUMMED                                             \
+    offsetof(ngx_http_sallyport_slot_t, hash)
+
+#define ngx_http_sallyport_slot_sum(p, size)                                  \
+    ngx_http_sallyport_sum((p) + NGX_HTTP_SALLYPORT_SUMMED,                   \
+                           (size) - NGX_HTTP_SALLYPORT_SUMMED)
+
 
 static ngx_uint_t ngx_http_sallyport_cache_read(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
     ngx_http_sallyport_cache_id_t *cid, u_char *copy, uint64_t *place);
-static ngx_uint_t ngx_http_sallyport_slot_copy(u_char *p, size_t max,
-    u_char *copy);
+static size_t ngx_http_sallyport_slot_copy(u_char *p, size_t max,
+    u_char *copy, uint64_t *sum);
 static ngx_uint_t ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
     ngx_http_sallyport_cache_id_t *cid, size_t max);
+static uint64_t ngx_http_sallyport_sum_copy(u_char *to, const u_char *p,
+    size_t n);
 static u_char *ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
     uint64_t **tag);
@@ -67,6 +77,23 @@ static ngx_int_t ngx_http_sallyport_unpack(ngx_http_sallyport_kind_t kind,
     void *record, u_char *p, size_t len);
 
 
+/* Two words a step: both halves of their product, folded. */
+
+static ngx_inline uint64_t
+ngx_http_sallyport_sum_step(uint64_t h, const u_char *p)
+{
+    uint64_t           w[2];
+    unsigned __int128  product;
+
+    ngx_memcpy(w, p, 16);
+
+    product = (unsigned __int128) (h ^ w[0] ^ 0x9fb21c651e98df25ull)
+              * (w[1] ^ 0x9e3779b97f4a7c15ull);
+
+    return (uint64_t) product ^ (uint64_t) (product >> 64);
+}
+
+
 static const ngx_http_sallyport_table_id_t  ngx_http_sallyport_small[] = {
     NGX_HTTP_SALLYPORT_T_KEYS,
     NGX_HTTP_SALLYPORT_T_ACCOUNTS
@@ -80,9 +107,22 @@ static const ngx_http_sallyport_table_id_t  ngx_http_sallyport_small[] = {
 
 void
 ngx_http_sallyport_cache_id(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid)
+    ngx_http_sallyport_cache_id_t *cid,
+    const ngx_http_sallyport_print_t *print)
 {
-    cid->hash = sp_siphash(zone->sh->key, cid->id, cid->len)
+    if (print != NULL) {
+        cid->print = *print;
+
+    } else if (cid->kind == NGX_HTTP_SALLYPORT_KEY
+               && cid->len == SP_KID_LEN)
+    {
+        ngx_http_sallyport_print_kid(cid->id, &cid->print);
+
+    } else {
+        ngx_http_sallyport_print(zone, cid->id, cid->len, &cid->print);
+    }
+
+    cid->hash = cid->print.h[0]
                 ^ (cid->store + cid->kind) * 0x9e3779b97f4a7c15ull;
 
     if (cid->hash == 0) {
@@ -122,6 +162,7 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
     cached->age = ngx_max((int64_t) ngx_current_msec - slot->asked, 0);
     cached->ver = slot->ver;
     cached->seq = slot->seq;
+    cached->account = slot->account;
     cached->denies = slot->denies;
     cached->spent = slot->spent;
 
@@ -134,14 +175,17 @@ ngx_http_sallyport_cache_read(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
     u_char *copy, uint64_t *place)
 {
+    size_t                       size;
     u_char                      *set;
-    uint64_t                    *tags;
+    uint64_t                    *tags, sum;
     ngx_uint_t                   i;
+    ngx_http_sallyport_slot_t   *slot;
     ngx_http_sallyport_table_t  *table;
 
     table = &zone->sh->tables[id];
     set = ngx_http_sallyport_zone_set(zone, id, cid->hash);
     tags = (uint64_t *) set;
+    slot = (ngx_http_sallyport_slot_t *) copy;
 
     for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
 
@@ -149,10 +193,12 @@ ngx_http_sallyport_cache_read(ngx_http_sallyport_zone_t *zone,
             continue;
         }
 
-        if (ngx_http_sallyport_slot_copy(set + table->tags + i * table->slot,
-                                         table->slot, copy)
-            && ngx_http_sallyport_slot_is((ngx_http_sallyport_slot_t *) copy,
-                                          cid, table->slot))
+        size = ngx_http_sallyport_slot_copy(set + table->tags
+                                            + i * table->slot,
+                                            table->slot, copy, &sum);
+
+        if (size != 0 && slot->sum == sum
+            && ngx_http_sallyport_slot_is(slot, cid, size))
         {
             *place = (uint64_t) (set + table->tags + i * table->slot
                                  - (u_char *) zone->sh);
@@ -164,8 +210,11 @@ ngx_http_sallyport_cache_read(ngx_http_sallyport_zone_t *zone,
 }
 
 
-static ngx_uint_t
-ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy)
+/* Returns the bytes copied, or 0; "sum" is what they add up to. */
+
+static size_t
+ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy,
+    uint64_t *sum)
 {
     size_t                      size;
     uint64_t                    seq;
@@ -186,12 +235,16 @@ ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy)
         size = ngx_http_sallyport_slot_size(slot->id_len, slot->len);
 
         if (size <= max) {
-            ngx_memcpy(copy, p, size);
+            ngx_memcpy(copy, p, NGX_HTTP_SALLYPORT_SUMMED);
+            *sum = ngx_http_sallyport_sum_copy(
+                                      copy + NGX_HTTP_SALLYPORT_SUMMED,
+                                      p + NGX_HTTP_SALLYPORT_SUMMED,
+                                      size - NGX_HTTP_SALLYPORT_SUMMED);
 
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
             if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == seq) {
-                return 1;
+                return size;
             }
         }
     }
@@ -200,7 +253,7 @@ ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy)
 }
 
 
-/* "slot" is a copy, or is read under the lock. */
+/* "slot" is a copy, or is read under the lock; its sum is tested apart. */
 
 static ngx_uint_t
 ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
@@ -219,9 +272,7 @@ ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
            && size <= max
            && ngx_memcmp(p + sizeof(ngx_http_sallyport_slot_t), cid->id,
                          cid->len)
-              == 0
-           && slot->sum
-              == ngx_http_sallyport_sum(p + 16, size - 16);
+              == 0;
 }
 
 
@@ -232,6 +283,7 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     size_t                          len, size;
     u_char                         *p;
     uint64_t                       *tag;
+    const sp_key_t                 *key;
     ngx_http_sallyport_slot_t      *slot, *there;
     ngx_http_sallyport_table_id_t   id, other;
 
@@ -254,6 +306,13 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     slot->store = cid->store;
     slot->asked = asked;
     slot->ver = ngx_http_sallyport_record_ver(cid->kind, record);
+
+    if (cid->kind == NGX_HTTP_SALLYPORT_KEY) {
+        key = record;
+        ngx_http_sallyport_print(zone, key->account, key->account_len,
+                                 &slot->account);
+    }
+
     slot->len = (uint16_t) len;
     slot->id_len = (uint8_t) cid->len;
     slot->kind = (uint8_t) cid->kind;
@@ -263,7 +322,7 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     size = ngx_http_sallyport_slot_size(cid->len, len);
     ngx_memzero(p + cid->len + len,
                 size - sizeof(ngx_http_sallyport_slot_t) - cid->len - len);
-    slot->sum = ngx_http_sallyport_sum(image + 16, size - 16);
+    slot->sum = ngx_http_sallyport_slot_sum(image, size);
 
     id = ngx_http_sallyport_small[cid->kind];
     other = NGX_HTTP_SALLYPORT_T_LARGE;
@@ -332,7 +391,7 @@ ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
 
         slot = (ngx_http_sallyport_slot_t *) image;
         slot->spent = 1;
-        slot->sum = ngx_http_sallyport_sum(image + 16, size - 16);
+        slot->sum = ngx_http_sallyport_slot_sum(image, size);
 
         ngx_http_sallyport_slot_write(p, image, size);
     }
@@ -368,7 +427,9 @@ ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
         slot = (ngx_http_sallyport_slot_t *) p;
 
         if ((slot->seq & 1) == 0
-            && ngx_http_sallyport_slot_is(slot, cid, table->slot))
+            && ngx_http_sallyport_slot_is(slot, cid, table->slot)
+            && slot->sum == ngx_http_sallyport_slot_sum(p,
+                     ngx_http_sallyport_slot_size(slot->id_len, slot->len)))
         {
             *tag = &tags[i];
             return p;
@@ -467,29 +528,40 @@ ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
 }
 
 
-/* Two words a step: both halves of their product, folded. */
-
 uint64_t
 ngx_http_sallyport_sum(const u_char *p, size_t n)
 {
-    uint64_t           h, w[2];
-    unsigned __int128  product;
+    uint64_t  h, w;
 
-    h = n;
+    for (h = n; n >= 16; p += 16, n -= 16) {
+        h = ngx_http_sallyport_sum_step(h, p);
+    }
 
-    for ( /* void */ ; n != 0; p += 8, n -= 8) {
-        ngx_memcpy(&w[0], p, 8);
-        w[1] = 0;
+    if (n != 0) {
+        ngx_memcpy(&w, p, 8);
+        h = ngx_http_sallyport_mix(h ^ w);
+    }
 
-        if (n != 8) {
-            p += 8;
-            n -= 8;
-            ngx_memcpy(&w[1], p, 8);
-        }
+    return h;
+}
 
-        product = (unsigned __int128) (h ^ w[0] ^ 0x9fb21c651e98df25ull)
-                  * (w[1] ^ 0x9e3779b97f4a7c15ull);
-        h = (uint64_t) product ^ (uint64_t) (product >> 64);
+
+/* The same of bytes that are copied on the way: others may change them. */
+
+static uint64_t
+ngx_http_sallyport_sum_copy(u_char *to, const u_char *p, size_t n)
+{
+    uint64_t  h, w;
+
+    for (h = n; n >= 16; p += 16, to += 16, n -= 16) {
+        ngx_memcpy(to, p, 16);
+        h = ngx_http_sallyport_sum_step(h, to);
+    }
+
+    if (n != 0) {
+        ngx_memcpy(&w, p, 8);
+        ngx_memcpy(to, &w, 8);
+        h = ngx_http_sallyport_mix(h ^ w);
     }
 
     return h;

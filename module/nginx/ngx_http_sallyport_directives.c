@@ -148,6 +148,13 @@ ngx_http_sallyport_policy_open(ngx_conf_t *cf, ngx_str_t *path)
         return NULL;
     }
 
+    policy->throttles = ngx_pcalloc(cf->pool, sp_policy_rules(policy->image)
+                                       * sizeof(ngx_http_sallyport_print_t));
+    if (policy->throttles == NULL) {
+        free(policy->image);
+        return NULL;
+    }
+
     cln->handler = ngx_http_sallyport_policy_cleanup;
     cln->data = policy;
 

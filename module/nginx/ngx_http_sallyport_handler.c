@@ -12,10 +12,23 @@
 
 
 static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
+static ngx_uint_t ngx_http_sallyport_body_here(ngx_http_request_t *r);
 static void ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_cleanup_ctx(void *data);
 static uint64_t ngx_http_sallyport_clock(void);
+
+
+/* Contexts at rest: they are large, and every request needs one. */
+
+#if (NGX_DEBUG_PALLOC)
+#define NGX_HTTP_SALLYPORT_RESTING  0
+#else
+#define NGX_HTTP_SALLYPORT_RESTING  64
+#endif
+
+static ngx_http_sallyport_ctx_t  *ngx_http_sallyport_rest;
+static ngx_uint_t                 ngx_http_sallyport_resting;
 
 
 ngx_int_t
@@ -122,20 +135,37 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
 }
 
 
+/*
+ * Before a body is read, what no body could change is refused. A request that
+ * is here whole is judged once, whole: its body, if any, came with the head.
+ */
+
 static void
 ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_http_request_t  *r;
+    ngx_uint_t           body;
     const sp_route_t    *route;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
+    route = sp_route(ctx->facts.route);
 
-    sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
-                       ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
-                       &ctx->verdict);
+    /* HTTP/2 and 3 without Content-Length count as chunked in nginx, too */
 
-    if (ctx->verdict.decision != SP_VERDICT_PENDING) {
-        return;
+    body = ((route != NULL && route->body == SP_BODY_JSON)
+            || r->headers_in.chunked || r->headers_in.content_length_n > 0
+            || r->request_body != NULL);
+
+    if (ctx->facts.body_state == SP_BODYFACT_PENDING
+        && body && !ngx_http_sallyport_body_here(r))
+    {
+        sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
+                           ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
+                           &ctx->verdict);
+
+        if (ctx->verdict.decision != SP_VERDICT_PENDING) {
+            return;
+        }
     }
 
     if (ctx->facts.body_state != SP_BODYFACT_PENDING) {
@@ -143,14 +173,7 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
         return;
     }
 
-    /* HTTP/2 and 3 without Content-Length count as chunked in nginx, too */
-
-    route = sp_route(ctx->facts.route);
-
-    if ((route != NULL && route->body == SP_BODY_JSON)
-        || r->headers_in.chunked || r->headers_in.content_length_n > 0
-        || r->request_body != NULL)
-    {
+    if (body) {
         ctx->state = NGX_HTTP_SALLYPORT_S_BODY;
         return;
     }
@@ -158,6 +181,20 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
     sp_facts_body(&ctx->facts, SP_BODYFACT_NONE, NULL);
 
     ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+}
+
+
+/* HTTP/1.x, and the buffer of the head has all of the body. */
+
+static ngx_uint_t
+ngx_http_sallyport_body_here(ngx_http_request_t *r)
+{
+    return r->http_version < NGX_HTTP_VERSION_20
+           && !r->headers_in.chunked
+           && r->headers_in.content_length_n > 0
+           && r->header_in != NULL
+           && r->header_in->last - r->header_in->pos
+              >= r->headers_in.content_length_n;
 }
 
 
@@ -312,12 +349,25 @@ ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     ngx_pool_cleanup_t        *cln;
     ngx_http_sallyport_ctx_t  *ctx;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_sallyport_ctx_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
 
-    ctx = cln->data;
+    ctx = ngx_http_sallyport_rest;
+
+    if (ctx != NULL) {
+        ngx_http_sallyport_rest = ctx->next;
+        ngx_http_sallyport_resting--;
+
+    } else {
+        ctx = ngx_alloc(sizeof(ngx_http_sallyport_ctx_t), r->connection->log);
+        if (ctx == NULL) {
+            return NULL;
+        }
+    }
+
+    cln->data = ctx;
 
     ngx_memzero(ctx, offsetof(ngx_http_sallyport_ctx_t, facts));
     ngx_memzero(&ctx->verdict, offsetof(sp_verdict_t, matches));
@@ -351,6 +401,15 @@ ngx_http_sallyport_cleanup_ctx(void *data)
     if (ctx->waiter.waiting) {
         ngx_http_sallyport_record_cancel(&ctx->waiter);
     }
+
+    if (ngx_http_sallyport_resting >= NGX_HTTP_SALLYPORT_RESTING) {
+        ngx_free(ctx);
+        return;
+    }
+
+    ctx->next = ngx_http_sallyport_rest;
+    ngx_http_sallyport_rest = ctx;
+    ngx_http_sallyport_resting++;
 }
 
 

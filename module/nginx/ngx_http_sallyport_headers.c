@@ -25,6 +25,15 @@ typedef struct {
 } ngx_http_sallyport_name_t;
 
 
+/* The first letters of what is ever dropped: Accept-*, User-Agent, X-*... */
+
+#define ngx_http_sallyport_may_drop(h)                                        \
+    ((h)->key.len >= sizeof("upgrade") - 1                                    \
+     && (((h)->key.data[0] | 0x20) == 'x'                                     \
+         || ((h)->key.data[0] | 0x20) == 'a'                                  \
+         || ((h)->key.data[0] | 0x20) == 'u'))
+
+
 static ngx_uint_t ngx_http_sallyport_dropped(ngx_uint_t credential,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_sallyport_named(ngx_str_t *name, const char *want,
@@ -48,13 +57,14 @@ static ngx_http_sallyport_name_t  ngx_http_sallyport_bearer_header =
 ngx_int_t
 ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_uint_t           i, n, credential;
+    ngx_uint_t           n, credential;
     ngx_list_t          *list;
     ngx_list_part_t     *part;
-    ngx_table_elt_t     *h, *start, *last;
+    ngx_table_elt_t     *h, *end, *start, *last;
     ngx_http_request_t  *r;
 
     r = ctx->request;
+    list = &r->headers_in.headers;
     credential = ctx->slcf->credential;
 
     if (ctx->headers_set) {
@@ -63,26 +73,27 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
 
     n = NGX_HTTP_SALLYPORT_OWN_HEADERS;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
+    for (part = &list->part; part; part = part->next) {
         n += part->nelts;
     }
 
-    ctx->headers_in = ngx_palloc(r->pool, sizeof(ngx_http_headers_in_t));
     start = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t));
-
-    if (ctx->headers_in == NULL || start == NULL) {
+    if (start == NULL) {
         return NGX_ERROR;
     }
 
     last = start;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
+    for (part = &list->part; part; part = part->next) {
         h = part->elts;
+        end = h + part->nelts;
 
-        for (i = 0; i < part->nelts; i++) {
+        for ( /* void */ ; h < end; h++) {
 
-            if (!ngx_http_sallyport_dropped(credential, &h[i])) {
-                *last++ = h[i];
+            if (!ngx_http_sallyport_may_drop(h)
+                || !ngx_http_sallyport_dropped(credential, h))
+            {
+                *last++ = *h;
             }
         }
     }
@@ -100,15 +111,15 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
         last = ngx_http_sallyport_replace(ctx, last);
     }
 
-    *ctx->headers_in = r->headers_in;
+    ctx->sent.headers = *list;
+    ctx->sent.authorization = r->headers_in.authorization;
+    ctx->sent.upgrade = r->headers_in.upgrade;
 
     if (credential != NGX_HTTP_SALLYPORT_PASS) {
         r->headers_in.authorization = NULL;
     }
 
     r->headers_in.upgrade = NULL;    /* so that a 101 opens no tunnel */
-
-    list = &r->headers_in.headers;
 
     list->part.elts = start;
     list->part.nelts = last - start;
@@ -119,6 +130,27 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
     ctx->headers_set = 1;
 
     return NGX_OK;
+}
+
+
+/* For another gate, that the request was redirected to. */
+
+void
+ngx_http_sallyport_headers_restore(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    if (!ctx->headers_set) {
+        return;
+    }
+
+    r = ctx->request;
+
+    r->headers_in.headers = ctx->sent.headers;
+    r->headers_in.authorization = ctx->sent.authorization;
+    r->headers_in.upgrade = ctx->sent.upgrade;
+
+    ctx->headers_set = 0;
 }
 
 

@@ -15,15 +15,6 @@
 
 
 #define NGX_HTTP_SALLYPORT_DEBITS_MAX  128   /* of one request; more refuse */
-#define NGX_HTTP_SALLYPORT_PART_MAX    64    /* bytes; longer are printed */
-
-
-/* What names a bucket, before it is printed. */
-
-typedef struct {
-    size_t                        len;
-    u_char                        data[1024];
-} ngx_http_sallyport_name_t;
 
 
 static uint64_t ngx_http_sallyport_now(void);
@@ -36,11 +27,12 @@ static ngx_uint_t ngx_http_sallyport_bucket_chosen(
 static ngx_int_t ngx_http_sallyport_limit_debits(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
     ngx_uint_t which, ngx_http_sallyport_debit_t *debits, ngx_uint_t *n);
-static ngx_int_t ngx_http_sallyport_limit_name(
+static ngx_int_t ngx_http_sallyport_limit_print(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
-    const sp_apply_t *apply, ngx_http_sallyport_name_t *name);
-static void ngx_http_sallyport_name_add(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_name_t *name, const void *data, size_t len);
+    const sp_apply_t *apply, ngx_http_sallyport_print_t *print);
+static void ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_policy_t *policy, const sp_apply_t *apply,
+    ngx_http_sallyport_print_t *print);
 
 
 void
@@ -270,18 +262,17 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t which,
     ngx_http_sallyport_debit_t *debits, ngx_uint_t *n)
 {
-    size_t                       len;
     ngx_uint_t                   i, j, first, models;
-    const sp_str_t              *model;
+    const sp_str_t              *name;
     const sp_facts_t            *facts;
     const sp_apply_t            *apply;
-    ngx_http_sallyport_name_t    name;
+    ngx_http_sallyport_print_t   print, model;
     ngx_http_sallyport_debit_t  *debit;
 
     facts = &ctx->facts;
     apply = &ctx->verdict.apply[which];
 
-    if (ngx_http_sallyport_limit_name(zone, ctx, apply, &name) != NGX_OK) {
+    if (ngx_http_sallyport_limit_print(zone, ctx, apply, &print) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -291,7 +282,6 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
         models = facts->nmodels;
     }
 
-    len = name.len;
     first = *n;
 
     for (i = 0; i < models; i++) {
@@ -300,14 +290,15 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
             return NGX_ERROR;
         }
 
-        name.len = len;
+        debit = &debits[*n];
+
+        debit->print = print;
 
         if ((apply->per & SP_PER_MODEL) && facts->nmodels > 0) {
-            model = &facts->models[i];
-            ngx_http_sallyport_name_add(zone, &name, model->data, model->len);
+            name = &facts->models[i];
+            ngx_http_sallyport_print(zone, name->data, name->len, &model);
+            ngx_http_sallyport_print_add(&debit->print, &model);
         }
-
-        debit = &debits[*n];
 
         debit->interval = apply->interval;
         debit->tolerance = apply->tolerance;
@@ -318,8 +309,6 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
         {
             debit->table = NGX_HTTP_SALLYPORT_T_ADDRESS;
         }
-
-        ngx_http_sallyport_print(zone, name.data, name.len, &debit->print);
 
         /* a model named twice is one debit */
 
@@ -342,29 +331,22 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
 
 
 /*
- * The parts are written with their lengths, so that no two lists of parts
- * are the same bytes. NGX_ERROR: what the throttle counts by is not known.
+ * The rule's print and those of what it counts by, one mixed into the other:
+ * the rule says which they are and in what order. NGX_ERROR: one of them is
+ * not known.
  */
 
 static ngx_int_t
-ngx_http_sallyport_limit_name(ngx_http_sallyport_zone_t *zone,
+ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, const sp_apply_t *apply,
-    ngx_http_sallyport_name_t *name)
+    ngx_http_sallyport_print_t *print)
 {
-    sp_str_t                      id;
-    const sp_facts_t             *facts;
-    ngx_http_sallyport_policy_t  *policy;
+    const sp_facts_t            *facts;
+    ngx_http_sallyport_print_t   part;
 
     facts = &ctx->facts;
-    policy = ctx->slcf->policy;
 
-    id = sp_policy_rule_id(policy->image, apply->rule);
-
-    name->len = 0;
-    ngx_http_sallyport_name_add(zone, name, policy->path.data,
-                                policy->path.len);
-    ngx_http_sallyport_name_add(zone, name, id.data, id.len);
-    ngx_http_sallyport_name_add(zone, name, &apply->per, sizeof(apply->per));
+    ngx_http_sallyport_limit_rule(zone, ctx->slcf->policy, apply, print);
 
     if (apply->per & SP_PER_KEY) {
 
@@ -372,25 +354,29 @@ ngx_http_sallyport_limit_name(ngx_http_sallyport_zone_t *zone,
             return NGX_ERROR;
         }
 
-        ngx_http_sallyport_name_add(zone, name, ctx->kid, SP_KID_LEN);
+        ngx_http_sallyport_print_kid(ctx->kid, &part);
+        ngx_http_sallyport_print_add(print, &part);
     }
 
     if (apply->per & SP_PER_ACCOUNT) {
 
         if (facts->account_state != SP_ACCTFACT_FOUND
             || facts->account == NULL
-            || facts->account->id_len == 0)
+            || facts->account->id_len == 0
+            || ctx->waiter.account.h[0] == 0)
         {
             return NGX_ERROR;
         }
 
-        ngx_http_sallyport_name_add(zone, name, facts->account->id,
-                                    facts->account->id_len);
+        /* it was looked up by this print */
+
+        ngx_http_sallyport_print_add(print, &ctx->waiter.account);
     }
 
     if (apply->per & SP_PER_TIER) {
-        ngx_http_sallyport_name_add(zone, name, &ctx->verdict.tier,
-                                    sizeof(ctx->verdict.tier));
+        part.h[0] = ctx->verdict.tier;
+        part.h[1] = ctx->verdict.tier;
+        ngx_http_sallyport_print_add(print, &part);
     }
 
     if (apply->per & SP_PER_ADDRESS) {
@@ -399,8 +385,9 @@ ngx_http_sallyport_limit_name(ngx_http_sallyport_zone_t *zone,
             return NGX_ERROR;
         }
 
-        ngx_http_sallyport_name_add(zone, name, ctx->unit.bytes,
-                                    sizeof(ctx->unit.bytes));
+        ngx_http_sallyport_print(zone, ctx->unit.bytes,
+                                 sizeof(ctx->unit.bytes), &part);
+        ngx_http_sallyport_print_add(print, &part);
     }
 
     /* a route without a model has one bucket for "none" */
@@ -416,27 +403,32 @@ ngx_http_sallyport_limit_name(ngx_http_sallyport_zone_t *zone,
 }
 
 
-/* At most eight parts of at most 65 bytes fit in the name. */
+/*
+ * Throttles are known by policy file, id and what they count by, so that a
+ * bucket outlives a reload. A worker finds each print once.
+ */
 
 static void
-ngx_http_sallyport_name_add(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_name_t *name, const void *data, size_t len)
+ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_policy_t *policy, const sp_apply_t *apply,
+    ngx_http_sallyport_print_t *print)
 {
-    u_char                      *p;
-    ngx_http_sallyport_print_t   print;
+    sp_str_t                     id;
+    ngx_http_sallyport_print_t   part, *known;
 
-    p = name->data + name->len;
+    known = &policy->throttles[apply->rule];
 
-    if (len > NGX_HTTP_SALLYPORT_PART_MAX) {
-        ngx_http_sallyport_print(zone, data, len, &print);
+    if (known->h[0] == 0) {
+        id = sp_policy_rule_id(policy->image, apply->rule);
 
-        *p++ = 0xff;
-        p = ngx_cpymem(p, &print, sizeof(print));
-
-    } else {
-        *p++ = (u_char) len;
-        p = ngx_cpymem(p, data, len);
+        ngx_http_sallyport_print(zone, policy->path.data, policy->path.len,
+                                 known);
+        ngx_http_sallyport_print(zone, id.data, id.len, &part);
+        ngx_http_sallyport_print_add(known, &part);
+        ngx_http_sallyport_print(zone, &apply->per, sizeof(apply->per),
+                                 &part);
+        ngx_http_sallyport_print_add(known, &part);
     }
 
-    name->len = p - name->data;
+    *print = *known;
 }

@@ -95,7 +95,14 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
     cid.id = id->data;
     cid.len = id->len;
 
-    ngx_http_sallyport_cache_id(store->zone, &cid);
+    ngx_http_sallyport_cache_id(store->zone, &cid,
+                                (kind == NGX_HTTP_SALLYPORT_ACCOUNT
+                                 && waiter->account.h[0] != 0)
+                                ? &waiter->account : NULL);
+
+    if (kind == NGX_HTTP_SALLYPORT_ACCOUNT) {
+        waiter->account = cid.print;
+    }
 
     known = ngx_http_sallyport_cache_get(store->zone, &cid, record, &cached);
 
@@ -105,6 +112,10 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
         *age_ms = cached.age;
         waiter->slot = cached.slot;
         waiter->seq = cached.seq;
+
+        if (kind == NGX_HTTP_SALLYPORT_KEY) {
+            waiter->account = cached.account;
+        }
 
         return NGX_HTTP_SALLYPORT_FOUND;
     }

@@ -20,7 +20,7 @@ typedef struct {
 } ngx_http_sallyport_negative_t;
 
 
-static void ngx_http_sallyport_negative_print(ngx_http_sallyport_zone_t *zone,
+static void ngx_http_sallyport_negative_print(
     ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_negative_t *entry);
 static uint64_t ngx_http_sallyport_negative_sum(
     ngx_http_sallyport_negative_t *entry);
@@ -33,7 +33,7 @@ ngx_http_sallyport_negative_get(ngx_http_sallyport_zone_t *zone,
     ngx_uint_t                     i;
     ngx_http_sallyport_negative_t  want, got, *set;
 
-    ngx_http_sallyport_negative_print(zone, cid, &want);
+    ngx_http_sallyport_negative_print(cid, &want);
 
     set = (ngx_http_sallyport_negative_t *)
           ngx_http_sallyport_zone_set(zone, NGX_HTTP_SALLYPORT_T_NEGATIVE,
@@ -59,7 +59,7 @@ ngx_http_sallyport_negative_put(ngx_http_sallyport_zone_t *zone,
     ngx_uint_t                     i, best;
     ngx_http_sallyport_negative_t  entry, *set;
 
-    ngx_http_sallyport_negative_print(zone, cid, &entry);
+    ngx_http_sallyport_negative_print(cid, &entry);
     entry.asked = asked;
     entry.sum = ngx_http_sallyport_negative_sum(&entry);
 
@@ -95,7 +95,7 @@ ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
     ngx_uint_t                     i;
     ngx_http_sallyport_negative_t  entry, *set;
 
-    ngx_http_sallyport_negative_print(zone, cid, &entry);
+    ngx_http_sallyport_negative_print(cid, &entry);
 
     set = (ngx_http_sallyport_negative_t *)
           ngx_http_sallyport_zone_set(zone, NGX_HTTP_SALLYPORT_T_NEGATIVE,
@@ -119,11 +119,11 @@ ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
 
 
 static void
-ngx_http_sallyport_negative_print(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_negative_t *entry)
+ngx_http_sallyport_negative_print(ngx_http_sallyport_cache_id_t *cid,
+    ngx_http_sallyport_negative_t *entry)
 {
     entry->h[0] = cid->hash;
-    entry->h[1] = sp_siphash(zone->sh->twin, cid->id, cid->len)
+    entry->h[1] = cid->print.h[1]
                   ^ (cid->store + cid->kind) * 0x9fb21c651e98df25ull;
 }
 

@@ -64,9 +64,7 @@ ngx_http_sallyport_redirected(ngx_http_request_t *r,
         ngx_http_sallyport_audit_settle(ctx);
     }
 
-    if (ctx->headers_in != NULL) {
-        r->headers_in = *ctx->headers_in;
-    }
+    ngx_http_sallyport_headers_restore(ctx);
 
     ctx = ngx_http_sallyport_create_ctx(r, slcf);
     if (ctx == NULL) {

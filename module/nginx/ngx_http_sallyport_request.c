@@ -37,6 +37,9 @@ static sp_method_t ngx_http_sallyport_method(ngx_http_request_t *r);
 #define ngx_http_sallyport_is(h, name)                                        \
     (ngx_memcmp((h)->lowcase_key, name, sizeof(name) - 1) == 0)
 
+#define ngx_http_sallyport_chr(s, ch)                                         \
+    ((u_char *) memchr((s).data, ch, (s).len))
+
 
 void
 ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
@@ -283,25 +286,18 @@ ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
 
         /* nginx ends the query there, but sends what follows, too */
 
-        if (ngx_strlchr((u_char *) raw.data, (u_char *) raw.data + raw.len,
-                        '#')
-            != NULL)
-        {
+        if (ngx_http_sallyport_chr(raw, '#') != NULL) {
             rc = SP_ROUTE_AMBIGUOUS;
             goto done;
         }
 
-        p = ngx_strlchr(r->unparsed_uri.data,
-                        r->unparsed_uri.data + r->unparsed_uri.len, '?');
+        p = ngx_http_sallyport_chr(raw, '?');
 
         if (p != NULL) {
             raw.len = p - r->unparsed_uri.data;
         }
 
-        if (ngx_strlchr((u_char *) raw.data, (u_char *) raw.data + raw.len,
-                        '%')
-            != NULL)
-        {
+        if (ngx_http_sallyport_chr(raw, '%') != NULL) {
             scratch = ngx_pnalloc(r->pool, raw.len);
             if (scratch == NULL) {
                 rc = SP_ROUTE_AMBIGUOUS;
@@ -309,9 +305,7 @@ ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
             }
         }
 
-    } else if (ngx_strlchr(r->uri.data, r->uri.data + r->uri.len, '%')
-               != NULL)
-    {
+    } else if (ngx_http_sallyport_chr(normal, '%') != NULL) {
         rc = SP_ROUTE_AMBIGUOUS;
         goto done;
     }

@@ -206,11 +206,15 @@ ngx_http_sallyport_usage_form(ngx_http_request_t *r, sp_usage_form_t *form)
 static ngx_uint_t
 ngx_http_sallyport_usage_type(ngx_str_t *type, const char *name, size_t len)
 {
-    u_char  ch;
+    u_char    ch;
+    sp_str_t  start, want;
 
-    if (type->len < len
-        || ngx_strncasecmp(type->data, (u_char *) name, len) != 0)
-    {
+    start.data = type->data;
+    start.len = len;
+    want.data = (const u_char *) name;
+    want.len = len;
+
+    if (type->len < len || !sp_str_caseeq(start, want)) {
         return 0;
     }
 

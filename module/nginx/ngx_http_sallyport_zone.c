@@ -214,24 +214,6 @@ ngx_http_sallyport_zone_cut(ngx_http_sallyport_zone_sh_t *sh, size_t size)
 }
 
 
-u_char *
-ngx_http_sallyport_zone_set(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_table_id_t id, uint64_t hash)
-{
-    uint64_t                           set;
-    const ngx_http_sallyport_table_t  *table;
-
-    table = &zone->sh->tables[id];
-
-    /* maps the upper half evenly on 0 .. nsets - 1 */
-
-    set = ((hash >> 32) * table->nsets) >> 32;
-
-    return (u_char *) zone->sh + table->offset
-           + set * table->set;
-}
-
-
 void
 ngx_http_sallyport_print(ngx_http_sallyport_zone_t *zone, const void *data,
     size_t len, ngx_http_sallyport_print_t *print)

@@ -35,7 +35,7 @@
 
 
 #define NGX_HTTP_SALLYPORT_ZONE_MAGIC    0x53505a4fu   /* "SPZO" */
-#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   1             /* grows with each */
+#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   2             /* grows with each */
 #define NGX_HTTP_SALLYPORT_ZONE_MIN      (1024 * 1024)
 #define NGX_HTTP_SALLYPORT_WAYS          8
 #define NGX_HTTP_SALLYPORT_LINE          64            /* bytes, cache line */
@@ -87,17 +87,73 @@ struct ngx_http_sallyport_zone_s {
 };
 
 
-/* 128 bits that stand for an identity; nobody outside knows the keys. */
-typedef struct {
-    uint64_t                      h[2];
-} ngx_http_sallyport_print_t;
-
+/* Of any bytes, by two keyed hashes whose keys nobody outside knows. */
 void ngx_http_sallyport_print(ngx_http_sallyport_zone_t *zone,
     const void *data, size_t len, ngx_http_sallyport_print_t *print);
 
+
+/* The finaliser of MurmurHash3 (A. Appleby): no two words give the same. */
+
+static ngx_inline uint64_t
+ngx_http_sallyport_mix(uint64_t h)
+{
+    h = (h ^ h >> 33) * 0xff51afd7ed558ccdull;
+    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ull;
+
+    return h ^ h >> 33;
+}
+
+
+/*
+ * Of a kid, at a fraction of the price: it is the output of a keyed hash
+ * already, so nobody can choose where it falls. Each half of the print takes
+ * half of the digits.
+ */
+
+static ngx_inline void
+ngx_http_sallyport_print_kid(const u_char kid[SP_KID_LEN],
+    ngx_http_sallyport_print_t *print)
+{
+    uint64_t  w[4];
+
+    ngx_memcpy(w, kid, SP_KID_LEN);
+
+    print->h[0] = ngx_http_sallyport_mix(w[0] ^ ngx_http_sallyport_mix(w[1]));
+    print->h[1] = ngx_http_sallyport_mix(w[2] ^ ngx_http_sallyport_mix(w[3]));
+}
+
+
+/*
+ * Makes the print of two identities in this order out of theirs. Both are
+ * known to nobody outside, and spread over all bits.
+ */
+
+static ngx_inline void
+ngx_http_sallyport_print_add(ngx_http_sallyport_print_t *print,
+    const ngx_http_sallyport_print_t *other)
+{
+    print->h[0] = ngx_http_sallyport_mix(print->h[0] ^ other->h[0]);
+    print->h[1] = ngx_http_sallyport_mix(print->h[1] ^ other->h[1]);
+}
+
+
 /* The set of a hash: its tags, if the table has them, then its slots. */
-u_char *ngx_http_sallyport_zone_set(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_table_id_t table, uint64_t hash);
+
+static ngx_inline u_char *
+ngx_http_sallyport_zone_set(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t id, uint64_t hash)
+{
+    uint64_t                           set;
+    const ngx_http_sallyport_table_t  *table;
+
+    table = &zone->sh->tables[id];
+
+    /* maps the upper half evenly on 0 .. nsets - 1 */
+
+    set = ((hash >> 32) * table->nsets) >> 32;
+
+    return (u_char *) zone->sh + table->offset + set * table->set;
+}
 
 
 /*
@@ -107,6 +163,7 @@ u_char *ngx_http_sallyport_zone_set(ngx_http_sallyport_zone_t *zone,
 /* Names a record of one store; "id" is not copied. */
 typedef struct {
     uint64_t                      hash;
+    ngx_http_sallyport_print_t    print;    /* of the id */
     uint64_t                      store;    /* tag of the store */
     const u_char                 *id;
     size_t                        len;      /* 1..SP_ID_LEN */
@@ -119,13 +176,16 @@ typedef struct {
     uint64_t                      ver;
     uint64_t                      slot;     /* place in the zone, and what */
     uint64_t                      seq;      /* it held: together one filling */
+    ngx_http_sallyport_print_t    account;  /* that a key names */
     unsigned                      denies:1; /* obeyed however old */
     unsigned                      spent:1;  /* no longer fresh at any age */
 } ngx_http_sallyport_cached_t;
 
 
+/* Sets the hash; and the print, unless "print" has it already. */
 void ngx_http_sallyport_cache_id(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid);
+    ngx_http_sallyport_cache_id_t *cid,
+    const ngx_http_sallyport_print_t *print);
 
 /* 1 and the record, whatever its age; 0 if there is none. */
 ngx_uint_t ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
