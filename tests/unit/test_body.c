@@ -251,6 +251,10 @@ test_cases(void **state)
            NULL),
         no("chat.completions", "{\"model\":\"a\",\"Stream\":true}", BAD_JSON,
            NULL),
+        no("chat.completions", "{\"model\":\"a\","
+           "\"context_window_fallbac\xe2\x84\xaas\":[]}", BAD_JSON, NULL),
+        no("chat.completions", "{\"model\":\"a\","
+           "\"Context_Window_Fallbacks\":[]}", BAD_JSON, NULL),
         no("chat.completions", "{\"model\":\"a\"", BAD_JSON, NULL),
         no("chat.completions", "", BAD_JSON, NULL),
         no("models.list", "{}", UNEXPECTED, NULL),
