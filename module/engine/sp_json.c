@@ -131,11 +131,8 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
 
             json->state = SP_JSON_S_STRING;
             json->text_len = 0;
-            json->flags = SP_JSON_F_KEY;
-
-            if (json->live == json->depth) {
-                json->flags |= SP_JSON_F_COLLECT;
-            }
+            json->flags = json->live != json->depth
+                          ? SP_JSON_F_KEY : SP_JSON_F_KEY | SP_JSON_F_COLLECT;
 
             return sp_json_string(json, p + 1, end);
 
@@ -161,14 +158,14 @@ sp_json_structure(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
         case SP_JSON_S_AFTER:
             if (c == ',') {
                 json->state = (uint8_t) sp_json_comma(json);
-                continue;
-            }
 
-            if (c != json->close[json->depth - 1]) {
+            } else if (c == json->close[json->depth - 1]) {
+                json->state = (uint8_t) sp_json_close(json);
+
+            } else {
                 return sp_json_fail(json, p, SP_JSON_SYNTAX);
             }
 
-            json->state = (uint8_t) sp_json_close(json);
             continue;
 
         case SP_JSON_S_START:

@@ -3,9 +3,9 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the JSON scanner's short way through what serializers
- * write. It judges nothing: whatever it does not know by sight is left where
- * it is, in a state from which the longer way goes on. That way gives the
- * same result without this one, which is how the tests compare them.
+ * write. It refuses nothing: what it does not know by sight is left where it
+ * is, in a state from which the longer way goes on, and that would have come
+ * to the same without this one.
  */
 
 
@@ -20,6 +20,8 @@ static sp_json_pos_t sp_json_quick_run(sp_json_t *json, sp_json_pos_t p,
     sp_json_pos_t end, sp_json_pos_t last);
 static inline sp_json_pos_t sp_json_quick_key(sp_json_t *json,
     sp_json_pos_t p, sp_json_pos_t end);
+static inline sp_json_pos_t sp_json_quick_value(sp_json_t *json,
+    sp_json_pos_t p, sp_json_pos_t end, unsigned *state);
 static sp_json_pos_t sp_json_quick_watched(sp_json_t *json, sp_json_pos_t p,
     sp_json_pos_t end);
 static inline sp_json_pos_t sp_json_quick_number(sp_json_pos_t p,
@@ -118,47 +120,9 @@ sp_json_quick_run(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end,
             break;
         }
 
-        if (sp_json_watched(json)) {
-            q = sp_json_quick_watched(json, p, end);
+        p = sp_json_quick_value(json, p, end, &state);
 
-        } else {
-            if (*p == '"') {
-                p = sp_json_plain_16(p + 1, end);
-
-                if (p == end || *p != '"') {
-                    json->flags = 0;
-                    json->text_len = 0;
-                    state = SP_JSON_S_STRING;
-                    break;
-                }
-
-                p++;
-                state = SP_JSON_S_AFTER;
-                continue;
-            }
-
-            q = sp_json_quick_number(p, end);
-
-            if (q != NULL) {
-                p = q;
-                state = SP_JSON_S_AFTER;
-                continue;
-            }
-
-            if ((*p == '{' || *p == '[') && json->node == -1
-                && json->depth < SP_JSON_DEPTH)
-            {
-                state = sp_json_push(json, *p++);
-                continue;
-            }
-
-            q = sp_json_value(json, p, end);
-        }
-
-        p = q;
-        state = json->state;
-
-        if (json->error != SP_JSON_FINE || state >= SP_JSON_S_NUMBER) {
+        if (state >= SP_JSON_S_NUMBER || json->error != SP_JSON_FINE) {
             break;
         }
     }
@@ -205,6 +169,56 @@ sp_json_quick_key(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
     }
 
     return q + 2;
+}
+
+
+static inline sp_json_pos_t
+sp_json_quick_value(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end,
+    unsigned *state)
+{
+    sp_json_pos_t  q;
+
+    if (sp_json_watched(json)) {
+        q = sp_json_quick_watched(json, p, end);
+        *state = json->state;
+        return q;
+    }
+
+    if (*p == '"') {
+        q = sp_json_plain_16(p + 1, end);
+
+        if (q != end && *q == '"') {
+            *state = SP_JSON_S_AFTER;
+            return q + 1;
+        }
+
+        /* a long one need not be read again from its beginning */
+
+        json->flags = 0;
+        json->text_len = 0;
+        *state = SP_JSON_S_STRING;
+
+        return q;
+    }
+
+    q = sp_json_quick_number(p, end);
+
+    if (q != NULL) {
+        *state = SP_JSON_S_AFTER;
+        return q;
+    }
+
+    if ((*p == '{' || *p == '[') && json->node == -1
+        && json->depth < SP_JSON_DEPTH)
+    {
+        *state = sp_json_push(json, *p);
+        return p + 1;
+    }
+
+    q = sp_json_value(json, p, end);
+    *state = json->state;
+
+    return q;
 }
 
 

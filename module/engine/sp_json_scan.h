@@ -113,7 +113,7 @@ sp_json_table_may(const sp_json_table_t *table, int node,
 
 /*
  * Members and elements as serializers write them. Stops in front of whatever
- * is otherwise, and before the piece ends; json->state tells how to go on.
+ * is otherwise; json->state tells how to go on.
  */
 sp_json_pos_t sp_json_quick(sp_json_t *json, sp_json_pos_t p,
     sp_json_pos_t end);
