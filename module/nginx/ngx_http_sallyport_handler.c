@@ -156,8 +156,9 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
             || r->headers_in.chunked || r->headers_in.content_length_n > 0
             || r->request_body != NULL);
 
-    if (ctx->facts.body_state == SP_BODYFACT_PENDING
-        && body && !ngx_http_sallyport_body_here(r))
+    if (ctx->facts.body_state == SP_BODYFACT_PENDING && body
+        && (route == NULL || route->body != SP_BODY_JSON
+            || !ngx_http_sallyport_body_here(r)))
     {
         sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
                            ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
