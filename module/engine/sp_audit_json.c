@@ -18,7 +18,8 @@ static size_t sp_out_escape(unsigned char *dst, const unsigned char *p,
 static size_t sp_out_sequence(const unsigned char *p, size_t left,
     uint32_t *code);
 static int sp_out_hidden(uint32_t code);
-static unsigned char *sp_out_digits(unsigned char *p, unsigned n, unsigned v);
+static inline unsigned char *sp_out_digits(unsigned char *p, unsigned n,
+    unsigned v);
 
 
 /* 1 for bytes that stand for themselves in a string. */
@@ -37,32 +38,40 @@ static const char  sp_out_pairs[] =
 void
 sp_out_uint(sp_out_t *out, uint64_t n)
 {
-    unsigned        pair;
-    unsigned char  *p, digits[20];
+    size_t          len;
+    unsigned        k, pair;
+    unsigned char  *p;
 
-    if (n < 10 && out->p < out->last) {
-        *out->p++ = (unsigned char) ('0' + n);
-        return;
-    }
+    static const uint64_t  powers[] = {
+        0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+        1000000000, 10000000000, 100000000000, 1000000000000,
+        10000000000000, 100000000000000, 1000000000000000
+    };
 
     if (n > SP_OUT_INT_MAX) {
         n = SP_OUT_INT_MAX;
     }
 
-    p = digits + sizeof(digits);
+    /* bits times log10(2) are the digits or one less: 1233 / 4096 */
 
-    while (n >= 10) {
-        pair = (unsigned) (n % 100) * 2;
-        n /= 100;
-        *--p = (unsigned char) sp_out_pairs[pair + 1];
-        *--p = (unsigned char) sp_out_pairs[pair];
+    k = (64 - (unsigned) __builtin_clzll(n | 1)) * 1233 >> 12;
+    len = k + (n >= powers[k]);
+
+    if (len > (size_t) (out->last - out->p)) {
+        return;
     }
 
-    if (n != 0) {
+    out->p += len;
+
+    for (p = out->p; n >= 10; n /= 100) {
+        pair = (unsigned) (n % 100) * 2;
+        p -= 2;
+        memcpy(p, sp_out_pairs + pair, 2);
+    }
+
+    if (p != out->p - len) {
         *--p = (unsigned char) ('0' + n);
     }
-
-    sp_out_raw(out, p, (size_t) (digits + sizeof(digits) - p));
 }
 
 
@@ -392,14 +401,16 @@ sp_out_hidden(uint32_t code)
 }
 
 
-static unsigned char *
+/* An even number of digits. */
+
+static inline unsigned char *
 sp_out_digits(unsigned char *p, unsigned n, unsigned v)
 {
     unsigned  i;
 
-    for (i = n; i > 0; i--) {
-        p[i - 1] = (unsigned char) ('0' + v % 10);
-        v /= 10;
+    for (i = n; i > 0; v /= 100) {
+        i -= 2;
+        memcpy(p + i, sp_out_pairs + v % 100 * 2, 2);
     }
 
     return p + n;

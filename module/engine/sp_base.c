@@ -137,8 +137,10 @@ sp_hex(const unsigned char *src, size_t n, unsigned char *dst)
     };
 
     for (i = 0; i + 4 <= n; i += 4) {
-        w = (uint64_t) src[i] << 24 | (uint64_t) src[i + 1] << 16
-            | (uint64_t) src[i + 2] << 8 | (uint64_t) src[i + 3];
+        /* compilers make these one load, and the last ones one store */
+
+        w = (uint32_t) src[i] << 24 | (uint32_t) src[i + 1] << 16
+            | (uint32_t) src[i + 2] << 8 | (uint32_t) src[i + 3];
 
         w = (w | w << 16) & UINT64_C(0x0000ffff0000ffff);
         w = (w | w << 8) & UINT64_C(0x00ff00ff00ff00ff);
@@ -147,8 +149,6 @@ sp_hex(const unsigned char *src, size_t n, unsigned char *dst)
         w += UINT64_C(0x3030303030303030)
              + ((w + UINT64_C(0x0606060606060606)) >> 4
                 & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
-
-        /* compilers make these one store */
 
         dst[0] = (unsigned char) (w >> 56);
         dst[1] = (unsigned char) (w >> 48);

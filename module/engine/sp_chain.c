@@ -18,6 +18,9 @@
 #include "sp_audit.h"
 
 
+#define SP_QUARTER_LAST  INT64_C(253402300799)    /* of the year 9999 */
+
+
 static void sp_hmac(const unsigned char key[32], const unsigned char *data,
     size_t len, unsigned char out[SHA256_DIGEST_LENGTH]);
 static unsigned sp_quarter(int64_t now, int64_t *year);
@@ -148,40 +151,26 @@ sp_hmac(const unsigned char key[32], const unsigned char *data, size_t len,
 }
 
 
-/* 1..4, and the year, of a time from 1970 to 9999; others are clamped. */
+/*
+ * 1..4, and the year, of a time from 1970 to 9999; others are clamped. Years
+ * begin on 1 March here, so that the leap day is the last one; 400 of them
+ * are 146097 days.
+ */
 
 static unsigned
 sp_quarter(int64_t now, int64_t *year)
 {
-    int64_t          days, length;
-    unsigned         quarter;
+    int64_t   days, rest;
+    unsigned  month;
 
-    /* days before each quarter of a common year */
+    days = (now < 0 ? 0 : now < SP_QUARTER_LAST ? now : SP_QUARTER_LAST)
+           / 86400 + 719468;
+    rest = days % 146097;
+    *year = (rest - rest / 1460 + rest / 36524 - rest / 146096) / 365;
+    rest -= 365 * *year + *year / 4 - *year / 100;
+    month = (unsigned) (5 * rest + 2) / 153;
+    month = month < 10 ? month + 3 : month - 9;
+    *year += days / 146097 * 400 + (month <= 2);
 
-    static const int64_t  before[] = { 0, 90, 181, 273 };
-
-    days = now < 0 ? 0 : now / 86400;
-    *year = 1970;
-
-    for ( ;; ) {
-        length = 365 + ((*year % 4 == 0 && *year % 100 != 0)
-                        || *year % 400 == 0);
-
-        if (days < length || *year == 9999) {
-            break;
-        }
-
-        days -= length;
-        (*year)++;
-    }
-
-    /* after the leap day, a day of a leap year has the number before it */
-
-    if (length == 366 && days >= 60) {
-        days--;
-    }
-
-    for (quarter = 4; days < before[quarter - 1]; quarter--) { /* void */ }
-
-    return quarter;
+    return (month - 1) / 3 + 1;
 }
