@@ -84,6 +84,7 @@ typedef struct {
     ngx_array_t                   audits;    /* ngx_http_sallyport_audit_t * */
     ngx_str_t                     state;     /* sallyport_state directory */
     ngx_uint_t                    enabled;   /* a location says on or observe */
+    ngx_uint_t                    tokens_named;  /* by a log format, say */
     ngx_array_t                   locations; /* ngx_http_sallyport_location_t */
     ngx_http_sallyport_screened_t  *screens;  /* of this worker */
 } ngx_http_sallyport_main_conf_t;

@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_sallyport_usage_form(ngx_http_request_t *r,
     sp_usage_form_t *form);
 static ngx_uint_t ngx_http_sallyport_usage_type(ngx_str_t *type,
     const char *name, size_t len);
+static ngx_uint_t ngx_http_sallyport_usage_named(ngx_conf_t *cf);
 
 
 static sp_usage_table_t  ngx_http_sallyport_usage_table;
@@ -31,12 +32,17 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 ngx_int_t
 ngx_http_sallyport_usage_init(ngx_conf_t *cf)
 {
+    ngx_http_sallyport_main_conf_t  *smcf;
+
     if (sp_usage_table(&ngx_http_sallyport_usage_table) != SP_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "sallyport: the table of usage fields does not "
                            "fit");
         return NGX_ERROR;
     }
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sallyport_module);
+    smcf->tokens_named = ngx_http_sallyport_usage_named(cf);
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_sallyport_header_filter;
@@ -45,6 +51,33 @@ ngx_http_sallyport_usage_init(ngx_conf_t *cf)
     ngx_http_top_body_filter = ngx_http_sallyport_body_filter;
 
     return NGX_OK;
+}
+
+
+/* Variables that the configuration names have an index. */
+
+static ngx_uint_t
+ngx_http_sallyport_usage_named(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (v[i].name.len > sizeof("sallyport_tokens_") - 1
+            && ngx_strncmp(v[i].name.data, "sallyport_tokens_",
+                           sizeof("sallyport_tokens_") - 1)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -57,7 +90,9 @@ ngx_http_sallyport_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_sallyport_usage_ctx(r);
 
-    if (ctx == NULL) {
+    if (ctx == NULL
+        || (!ctx->recorded && !ctx->smcf->tokens_named))
+    {
         return ngx_http_next_header_filter(r);
     }
 
