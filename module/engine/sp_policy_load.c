@@ -8,10 +8,13 @@
  */
 
 
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sp_policy_load.h"
 
@@ -348,13 +351,24 @@ static sp_rc_t
 sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
     sp_str_t *text)
 {
+    int             fd;
     FILE           *in;
     size_t          len;
+    struct stat     st;
     const char     *why;
     unsigned char  *data;
 
-    in = fopen(file, "rbe");
+    /* without O_NONBLOCK, opening a pipe would wait for a writer */
+
+    fd = open(file, O_RDONLY|O_NONBLOCK|O_CLOEXEC);
+    in = (fd >= 0) ? fdopen(fd, "rb") : NULL;
+
     if (in == NULL) {
+
+        if (fd >= 0) {
+            (void) close(fd);
+        }
+
         sp_diag_add(l->diags, SP_DIAG_ERROR, 100, mark, line, NULL,
                     "'%.300s' cannot be opened", file);
         return SP_ERROR;
@@ -366,6 +380,9 @@ sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
 
     if (data == NULL) {
         why = "there is no memory";
+
+    } else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        why = "it is no regular file";
 
     } else {
         len = fread(data, 1, SP_YAML_BYTES + 1, in);

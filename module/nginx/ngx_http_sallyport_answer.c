@@ -74,6 +74,14 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
     r->gzip_ok = 0;
 #endif
 
+    if (ctx->verdict.status == 451) {
+
+        /* nginx has no words for it (RFC 7725) */
+
+        ngx_str_set(&r->headers_out.status_line,
+                    "451 Unavailable For Legal Reasons");
+    }
+
     /* discards the body, and is no matter of error_page */
 
     rc = ngx_http_send_response(r, ctx->verdict.status, &type, &cv);

@@ -14,7 +14,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "policy_case.h"
@@ -434,6 +436,35 @@ test_speed(void **state)
 }
 
 
+/* A file that would make a reader wait, or never end, is refused at once. */
+
+static void
+test_no_files(void **state)
+{
+    unsigned      i;
+    char          fifo[64];
+    sp_diags_t    diags;
+
+    const char   *files[] = { fifo, "/dev/zero", "/", "/no/such/file" };
+
+    snprintf(fifo, sizeof(fifo), "/tmp/sallyport-fifo-%d", (int) getpid());
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+
+    (void) alarm(10);
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        sp_diags_init(&diags);
+        assert_null(sp_policy_load(files[i], &no_regions, &diags));
+        assert_int_equal(diags.errors, 1);
+        assert_int_equal(diags.items[0].code, 100);
+        sp_diags_free(&diags);
+    }
+
+    (void) alarm(0);
+    (void) unlink(fifo);
+}
+
+
 int
 main(void)
 {
@@ -443,6 +474,7 @@ main(void)
         cmocka_unit_test(test_manual),
         cmocka_unit_test(test_image),
         cmocka_unit_test(test_no_policy),
+        cmocka_unit_test(test_no_files),
         cmocka_unit_test(test_speed)
     };
 
