@@ -75,14 +75,16 @@ static const sp_reason_row_t  sp_reason_table[] = {
     { "CRED_CIDR", SP_KEY_CODE,
       "The API key may not be used from this network.",
       307, 403, CREDENTIAL, NO },
-    { "CRED_INVALID", SP_KEY_CODE, TEXT_KEY, 308, 401, CREDENTIAL, NO },
+    /* a record that cannot be read is the gate's fault, no finding about it */
+
+    { "CRED_INVALID", SP_ACCT_CODE, TEXT_ACCT, 308, 403, SYSTEM, NO },
 
     { "ACCT_SUSPENDED", SP_ACCT_CODE, TEXT_ACCT, 402, 403, RISK, NO },
     { "ACCT_CLOSED", SP_ACCT_CODE, TEXT_ACCT, 403, 403, RISK, NO },
 
     { "KYC_REJECTED", SP_KYC_CODE, TEXT_KYC, 503, 403, LEGAL, NO },
     { "KYC_MISSING", SP_KYC_CODE, TEXT_KYC, 501, 403, LEGAL, NO },
-    { "KYC_RECORD_INVALID", SP_KYC_CODE, TEXT_KYC, 502, 403, LEGAL, NO },
+    { "KYC_RECORD_INVALID", SP_ACCT_CODE, TEXT_ACCT, 502, 403, SYSTEM, NO },
 
     { "TIER_NOT_GRANTED", SP_MODEL_CODE, TEXT_MODEL,
       1303, 403, COMMERCIAL, NO },

@@ -104,6 +104,10 @@ for (const [title, options, status, reason] of REFUSALS) {
         assert.equal(record.status, status);
         reason && assert.equal(record.reason, reason);
 
+        // What the gate cannot read or ask is no finding about the caller.
+        /INVALID$|UNAVAILABLE$/.test(record.reason) &&
+            assert.equal(record.class, 'system');
+
         assert.match(res.headers['content-type'], /^application\/json/);
         assert.equal(res.headers['cache-control'], 'no-store');
         assert.equal(res.headers['x-should-retry'], 'false');

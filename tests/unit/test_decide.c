@@ -591,7 +591,7 @@ test_builtins(void **state)
         { SP_KEYFACT_MALFORMED, SP_R_CRED_MALFORMED, 401 },
         { SP_KEYFACT_AMBIGUOUS, SP_R_CRED_AMBIGUOUS, 401 },
         { SP_KEYFACT_NO_SUCH, SP_R_CRED_UNKNOWN, 401 },
-        { SP_KEYFACT_INVALID, SP_R_KEY_INVALID, 401 }
+        { SP_KEYFACT_INVALID, SP_R_KEY_INVALID, 403 }
     };
 
     static const struct {
