@@ -53,9 +53,9 @@ T             ?=
 V             ?= 0
 Q             := $(if $(filter 1,$(V)),,@)
 
-ENGINE_SRC  := $(wildcard module/engine/*.c)
+ENGINE_SRC  := $(wildcard module/engine/*/*.c)
 NGINX_FILES := config $(wildcard module/nginx/*.[ch]) $(ENGINE_SRC) \
-               $(wildcard module/engine/*.h include/*.h)
+               $(wildcard module/engine/*/*.h include/*.h)
 CLI_SRC     := $(wildcard module/cli/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)

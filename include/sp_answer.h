@@ -3,7 +3,7 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the bodies of the gate's own answers, in the caller's
- * dialect, so that real SDKs raise the right exception (wire.md table 4).
+ * dialect, so that real SDKs raise the right exception (tests/e2e/sdk.test.mjs).
  */
 
 

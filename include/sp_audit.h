@@ -4,7 +4,7 @@
  *
  * This file contains the audit record: one JSON line per verdict, written by
  * hand into a fixed buffer, and the hash chain that links the lines of a lane
- * (format: module/engine/AUDIT.md; reference policy-and-audit.md 10 and 11).
+ * (format: module/engine/audit/AUDIT.md).
  */
 
 

@@ -4,7 +4,7 @@
  *
  * This file contains the reading of a request body: which JSON paths of a
  * route's dialect name models, ask for a stream or bound the tokens, and what
- * makes a body ambiguous (reference wire.md tables 1, 1b and section 5).
+ * makes a body ambiguous: whatever two readers could read in two ways.
  */
 
 

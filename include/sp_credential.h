@@ -64,7 +64,7 @@ void sp_credential_offer(sp_credential_t *cred, sp_carrier_t carrier,
 /* "secret" has at least SP_PEPPER_MIN bytes, else SP_ERROR. */
 sp_rc_t sp_pepper_init(sp_pepper_t *pepper, sp_str_t secret);
 
-/* kid = hex(HMAC-SHA256(pepper, SHA-256(key))[0..15]); DESIGN section 4. */
+/* kid = hex(HMAC-SHA256(pepper, SHA-256(key))[0..15]). */
 void sp_kid(const sp_pepper_t *pepper, sp_str_t key,
     unsigned char kid[SP_KID_LEN]);
 

@@ -4,7 +4,7 @@
  *
  * This file contains the decision: facts and policy in, one verdict out. It
  * allocates nothing, cannot fail and takes time bounded by the policy.
- * Semantics: reference policy-and-audit.md section 5 with DESIGN section 3.
+ * Semantics: policy/README.md.
  */
 
 

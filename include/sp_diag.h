@@ -68,7 +68,7 @@ void sp_diag_add(sp_diags_t *diags, sp_severity_t severity, int code,
 char *sp_diag_text(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* The rustc-like form of policy-and-audit.md 6.2, sorted by place. */
+/* File, line, caret and help, sorted by place. */
 void sp_diags_print(const sp_diags_t *diags, FILE *out);
 
 /* One line without source, "file:line:col: error[SP201]: ...", for logs. */

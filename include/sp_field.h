@@ -3,7 +3,7 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the facts that a rule may read: their names, types and
- * sources (DESIGN section 3). `sallyport fields` prints this table.
+ * sources. `sallyport fields` prints this table.
  */
 
 

@@ -3,9 +3,8 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains reasons: the one table that gives every refusal its
- * code, rank, class, HTTP status and public text. Built-in rows are those of
- * reference domain.md section 9; a policy's `reasons:` may change texts and
- * add rows.
+ * code, rank, class, HTTP status and public text. A policy's `reasons:` may
+ * change texts and add rows; `sallyport reasons` prints those that ship.
  */
 
 

@@ -18,7 +18,7 @@
 typedef enum {
     SP_DIALECT_OPENAI = 0,
     SP_DIALECT_ANTHROPIC,
-    SP_DIALECT_UNKNOWN       /* a polyglot answer: wire.md 4.2 */
+    SP_DIALECT_UNKNOWN       /* answered in all dialects at once */
 } sp_dialect_t;
 
 

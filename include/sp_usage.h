@@ -4,8 +4,8 @@
  *
  * This file contains the reading of token usage from a model API's answer:
  * one JSON object, or a stream of server-sent events. It reads what passes,
- * keeps nothing of it, and works on pieces cut anywhere (reference wire.md
- * table 2). What it cannot read strictly is "not known", never a guess.
+ * keeps nothing of it, and works on pieces cut anywhere. What it cannot read
+ * strictly is "not known", never a guess.
  */
 
 

@@ -12,7 +12,7 @@
 
 
 #include "sp_decide.h"
-#include "sp_yaml.h"
+#include "policy/sp_yaml.h"
 
 
 #define CASE_FACTS  64

@@ -20,7 +20,7 @@
 #include <openssl/hmac.h>
 #include <cmocka.h>
 
-#include "../../module/engine/sp_audit_json.h"
+#include "audit/sp_audit_json.h"
 #include "sp_audit.h"
 
 

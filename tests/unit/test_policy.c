@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "policy_case.h"
-#include "sp_policy_image.h"
+#include "policy/sp_policy_image.h"
 
 
 #define NOW  1795435200   /* 2026-11-23T12:00:00Z */

@@ -1,7 +1,7 @@
 // Copyright (C) the Sallyport authors
 //
 // Attacks on a gate that the tests of a file share: requests as bytes, and
-// the check of DESIGN's 7.2 and 7.3 after each of them.
+// the check of the ledger after each of them.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -50,7 +50,7 @@ function newRecords() {
 }
 
 
-// A test that ends with DESIGN's 7.2 and 7.3: what came to the upstream has
+// A test that ends with the ledger: what came to the upstream has
 // the id of an allow, and what the gate answered has its record. The ledger
 // of the whole file is checked when the gate stops.
 export function attack(title, run) {

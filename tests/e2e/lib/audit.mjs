@@ -77,7 +77,7 @@ export function ledger(records) {
 }
 
 
-// DESIGN 7.2: every enforced request at the upstream carries the id of an
+// The ledger: every enforced request at the upstream carries the id of an
 // allow; every allow is settled once; attempts add up to the arrivals.
 export function verifyLedger(records, arrivals) {
     const { decisions, settles } = ledger(records);

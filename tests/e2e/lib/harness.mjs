@@ -253,7 +253,7 @@ export const chat = (model = 'small', rest = {}) =>
     ({ model, messages: [{ role: 'user', content: 'hello there' }], ...rest });
 
 
-// Checks of DESIGN 7.2 and 7.3 on what the gate left behind.
+// Checks of the ledger on what the gate left behind.
 function verify(g, o) {
     const bad = g.errorLog().split('\n').filter((line) => BAD.test(line)
         && !(o.expectLog ?? []).some((re) => re.test(line)));

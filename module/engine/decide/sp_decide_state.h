@@ -11,7 +11,7 @@
 
 
 #include "sp_decide.h"
-#include "sp_expr.h"
+#include "policy/sp_expr.h"
 
 
 typedef struct {

@@ -8,7 +8,7 @@
  */
 
 
-#include "sp_expr.h"
+#include "policy/sp_expr.h"
 
 
 static unsigned sp_eval_other(const sp_policy_t *policy,

@@ -108,7 +108,7 @@ static const sp_reason_row_t  sp_reason_table[] = {
       "Too many requests. Wait and try again.",
       1401, 429, COMMERCIAL, NO },
 
-    /* what policies say; reference: domain.md section 9 */
+    /* what policies say */
 
     { "JUR_IP_EMBARGO", SP_LAW_CODE, TEXT_LAW, 101, 451, LEGAL, LIC },
     { "JUR_IP_REGION_EMBARGO", SP_LAW_CODE, TEXT_LAW, 102, 451, LEGAL, LIC },

@@ -8,7 +8,7 @@
 
 
 #include "sp_decide.h"
-#include "sp_expr.h"
+#include "policy/sp_expr.h"
 
 
 static int sp_screen_idle(const sp_policy_t *policy, const sp_rule_t *rule,

@@ -7,7 +7,7 @@
  */
 
 
-#include "sp_expr.h"
+#include "policy/sp_expr.h"
 
 
 #define SP_BPS  10000

@@ -8,7 +8,7 @@
 
 
 #include "sp_decide.h"
-#include "sp_expr.h"
+#include "policy/sp_expr.h"
 
 
 static int sp_explain_fields(const sp_node_t *node, int *fields);
