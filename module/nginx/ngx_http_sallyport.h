@@ -39,6 +39,7 @@ typedef struct ngx_http_sallyport_store_s  ngx_http_sallyport_store_t;
 typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
 typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
 typedef struct ngx_http_sallyport_screened_s  ngx_http_sallyport_screened_t;
+typedef struct ngx_http_sallyport_kept_s   ngx_http_sallyport_kept_t;
 typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 
@@ -151,23 +152,28 @@ struct ngx_http_sallyport_waiter_s {
     ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
     uint64_t                      slot;      /* of a cached answer; or 0: */
     uint64_t                      seq;       /* equal pairs, equal records */
+    ngx_http_sallyport_kept_t    *kept[2];   /* by kind: what is held */
     ngx_http_sallyport_print_t    account;   /* that the key names, or that */
                                              /* was asked for; 0: not known */
 };
 
 
 /*
- * Looks a record up. FOUND: copied to "record", *age_ms set. WAIT: "waiter"
+ * Looks a record up. FOUND: *record set, to "room" or to what is held for the
+ * waiter until ngx_http_sallyport_record_release(); *age_ms set. WAIT: "waiter"
  * (handler and data set by the caller) is queued until its handler is called
  * or ngx_http_sallyport_record_cancel(). "unit" is the client's look-up unit
  * (/32, /64): unknown keys are rate-limited by it.
  */
 ngx_http_sallyport_found_t ngx_http_sallyport_record_get(
     ngx_http_sallyport_store_t *store, ngx_http_sallyport_kind_t kind,
-    ngx_str_t *id, const sp_addr_t *unit, void *record, int64_t *age_ms,
-    ngx_http_sallyport_waiter_t *waiter, ngx_log_t *log);
+    ngx_str_t *id, const sp_addr_t *unit, void *room, const void **record,
+    int64_t *age_ms, ngx_http_sallyport_waiter_t *waiter, ngx_log_t *log);
 
 void ngx_http_sallyport_record_cancel(ngx_http_sallyport_waiter_t *waiter);
+
+/* Records that were found for the waiter must not be looked at any more. */
+void ngx_http_sallyport_record_release(ngx_http_sallyport_waiter_t *waiter);
 
 /* Directive parser of sallyport_store; NULL and a message on refusal. */
 ngx_http_sallyport_store_t *ngx_http_sallyport_store_create(ngx_conf_t *cf,
@@ -318,6 +324,8 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_found_t      found;     /* of record_arrived */
 
     sp_body_t                      *body;      /* NULL: none is read */
+    const sp_key_t                 *key;       /* once found: in the rooms */
+    const sp_account_t             *account;   /* below, or held by waiter */
     uint64_t                        slot;      /* where the account's */
     uint64_t                        seq;       /* record was cached, or 0 */
     sp_credential_t                 credential;
@@ -356,8 +364,8 @@ struct ngx_http_sallyport_ctx_s {
     u_char                          id[SP_ID_TEXT_LEN];
     u_char                          kid[SP_KID_LEN];
     sp_verdict_t                    verdict;
-    sp_key_t                        key;
-    sp_account_t                    account;
+    sp_key_t                        key_room;
+    sp_account_t                    account_room;
     sp_body_t                       scanner;         /* body points to it */
 };
 
@@ -396,6 +404,9 @@ ngx_int_t ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx);
 ngx_int_t ngx_http_sallyport_screen_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_main_conf_t *smcf);
 const sp_screen_t *ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx);
+
+/* kept.c: room for the worker's decoded records. */
+ngx_int_t ngx_http_sallyport_kept_init_process(ngx_cycle_t *cycle);
 
 /* redirect.c: phase results for a request that was judged before, or for one
  * that another request made. */

@@ -52,6 +52,9 @@ _Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_ID_LEN
                            (size) - NGX_HTTP_SALLYPORT_SUMMED)
 
 
+static const void *ngx_http_sallyport_cache_decode(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
+    void *room, ngx_http_sallyport_cached_t *cached);
 static ngx_uint_t ngx_http_sallyport_cache_read(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
     ngx_http_sallyport_cache_id_t *cid, u_char *copy, uint64_t *place);
@@ -59,8 +62,6 @@ static size_t ngx_http_sallyport_slot_copy(u_char *p, size_t max,
     u_char *copy, uint64_t *sum);
 static ngx_uint_t ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
     ngx_http_sallyport_cache_id_t *cid, size_t max);
-static uint64_t ngx_http_sallyport_sum_copy(u_char *to, const u_char *p,
-    size_t n);
 static u_char *ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
     uint64_t **tag);
@@ -75,23 +76,6 @@ static size_t ngx_http_sallyport_pack(ngx_http_sallyport_kind_t kind,
     const void *record, u_char *p, size_t max);
 static ngx_int_t ngx_http_sallyport_unpack(ngx_http_sallyport_kind_t kind,
     void *record, u_char *p, size_t len);
-
-
-/* Two words a step: both halves of their product, folded. */
-
-static ngx_inline uint64_t
-ngx_http_sallyport_sum_step(uint64_t h, const u_char *p)
-{
-    uint64_t           w[2];
-    unsigned __int128  product;
-
-    ngx_memcpy(w, p, 16);
-
-    product = (unsigned __int128) (h ^ w[0] ^ 0x9fb21c651e98df25ull)
-              * (w[1] ^ 0x9e3779b97f4a7c15ull);
-
-    return (uint64_t) product ^ (uint64_t) (product >> 64);
-}
 
 
 static const ngx_http_sallyport_table_id_t  ngx_http_sallyport_small[] = {
@@ -131,13 +115,30 @@ ngx_http_sallyport_cache_id(ngx_http_sallyport_zone_t *zone,
 }
 
 
-ngx_uint_t
+const void *
 ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, void *record,
+    ngx_http_sallyport_cache_id_t *cid, void *room,
     ngx_http_sallyport_cached_t *cached)
 {
+    const void  *record;
+
+    record = ngx_http_sallyport_kept_get(zone, cid, cached);
+
+    return record != NULL ? record
+                          : ngx_http_sallyport_cache_decode(zone, cid, room,
+                                                            cached);
+}
+
+
+static const void *
+ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, void *room,
+    ngx_http_sallyport_cached_t *cached)
+{
+    void                       *record;
     u_char                     *p;
     ngx_http_sallyport_slot_t  *slot;
+    ngx_http_sallyport_kept_t  *kept;
 
     _Alignas(16) u_char         copy[NGX_HTTP_SALLYPORT_SLOT_MAX];
 
@@ -147,26 +148,36 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
         && !ngx_http_sallyport_cache_read(zone, NGX_HTTP_SALLYPORT_T_LARGE,
                                           cid, copy, &cached->slot))
     {
-        return 0;
+        return NULL;
     }
 
     slot = (ngx_http_sallyport_slot_t *) copy;
     p = copy + sizeof(ngx_http_sallyport_slot_t) + slot->id_len;
 
-    if (ngx_http_sallyport_unpack(cid->kind, record, p, slot->len) != NGX_OK) {
-        return 0;
+    kept = NULL;
+    record = ngx_http_sallyport_kept_room(cid, &kept);
+
+    if (record == NULL) {
+        record = room;
     }
 
-    /* workers cache the time: another one's may be a little ahead */
+    if (ngx_http_sallyport_unpack(cid->kind, record, p, slot->len) != NGX_OK) {
+        return NULL;
+    }
 
-    cached->age = ngx_max((int64_t) ngx_current_msec - slot->asked, 0);
+    cached->kept = NULL;
+    cached->age = ngx_http_sallyport_age(slot->asked);
     cached->ver = slot->ver;
     cached->seq = slot->seq;
     cached->account = slot->account;
     cached->denies = slot->denies;
     cached->spent = slot->spent;
 
-    return 1;
+    if (kept != NULL) {
+        ngx_http_sallyport_kept_set(kept, zone, cid, cached, slot->asked);
+    }
+
+    return record;
 }
 
 
@@ -525,46 +536,6 @@ ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
         *tag = 0;
         ngx_http_sallyport_slot_write(p, (u_char *) &empty, sizeof(empty));
     }
-}
-
-
-uint64_t
-ngx_http_sallyport_sum(const u_char *p, size_t n)
-{
-    uint64_t  h, w;
-
-    for (h = n; n >= 16; p += 16, n -= 16) {
-        h = ngx_http_sallyport_sum_step(h, p);
-    }
-
-    if (n != 0) {
-        ngx_memcpy(&w, p, 8);
-        h = ngx_http_sallyport_mix(h ^ w);
-    }
-
-    return h;
-}
-
-
-/* The same of bytes that are copied on the way: others may change them. */
-
-static uint64_t
-ngx_http_sallyport_sum_copy(u_char *to, const u_char *p, size_t n)
-{
-    uint64_t  h, w;
-
-    for (h = n; n >= 16; p += 16, to += 16, n -= 16) {
-        ngx_memcpy(to, p, 16);
-        h = ngx_http_sallyport_sum_step(h, to);
-    }
-
-    if (n != 0) {
-        ngx_memcpy(&w, p, 8);
-        ngx_memcpy(to, &w, 8);
-        h = ngx_http_sallyport_mix(h ^ w);
-    }
-
-    return h;
 }
 
 

@@ -177,6 +177,7 @@ void
 ngx_http_sallyport_lookup_sure(ngx_http_sallyport_store_t *store)
 {
     ngx_queue_t                  *q;
+    const void                   *record;
     ngx_http_sallyport_lookup_t  *lookup;
     ngx_http_sallyport_record_t   old;
     ngx_http_sallyport_cached_t   cached;
@@ -188,15 +189,16 @@ ngx_http_sallyport_lookup_sure(ngx_http_sallyport_store_t *store)
         ngx_http_sallyport_negative_put(store->zone, &lookup->cid,
                                         lookup->sent);
 
-        if (ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
-                                         &cached))
-        {
+        record = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
+                                              &cached);
+
+        if (record != NULL) {
             ngx_http_sallyport_cache_spend(store->zone, &lookup->cid);
 
             if (cached.denies) {
                 ngx_http_sallyport_lookup_finish(store, lookup,
                                                  NGX_HTTP_SALLYPORT_FOUND,
-                                                 &old, cached.age);
+                                                 record, cached.age);
                 continue;
             }
         }

@@ -103,8 +103,8 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
 
     if (ctx->facts.key_state == SP_KEYFACT_FOUND) {
         last = ngx_http_sallyport_add(last, &ngx_http_sallyport_account_header,
-                                      (u_char *) ctx->key.account,
-                                      ctx->key.account_len);
+                                      (u_char *) ctx->key->account,
+                                      ctx->key->account_len);
     }
 
     if (credential == NGX_HTTP_SALLYPORT_REPLACE) {

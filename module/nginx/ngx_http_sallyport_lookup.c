@@ -70,8 +70,8 @@ ngx_http_sallyport_lookup_init(ngx_http_sallyport_store_t *store,
 ngx_http_sallyport_found_t
 ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_kind_t kind, ngx_str_t *id, const sp_addr_t *unit,
-    void *record, int64_t *age_ms, ngx_http_sallyport_waiter_t *waiter,
-    ngx_log_t *log)
+    void *room, const void **record, int64_t *age_ms,
+    ngx_http_sallyport_waiter_t *waiter, ngx_log_t *log)
 {
     ngx_uint_t                     known;
     ngx_http_sallyport_found_t     found;
@@ -104,7 +104,12 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
         waiter->account = cid.print;
     }
 
-    known = ngx_http_sallyport_cache_get(store->zone, &cid, record, &cached);
+    *record = ngx_http_sallyport_cache_get(store->zone, &cid, room, &cached);
+    known = (*record != NULL);
+
+    if (known) {
+        ngx_http_sallyport_kept_hold(waiter, kind, cached.kept);
+    }
 
     if (known && !cached.spent && cached.age < (int64_t) store->ttl) {
         ngx_http_sallyport_count(store->zone,
@@ -144,8 +149,8 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
 
         /* what has expired must not be taken for an answer */
 
-        ngx_memzero(record, kind == NGX_HTTP_SALLYPORT_KEY
-                            ? sizeof(sp_key_t) : sizeof(sp_account_t));
+        *record = NULL;
+        ngx_http_sallyport_kept_hold(waiter, kind, NULL);
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, log, 0,
@@ -447,7 +452,7 @@ ngx_http_sallyport_lookup_fail(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, ngx_uint_t keep)
 {
     int64_t                       age;
-    const void                   *record;
+    const void                   *record, *cache;
     ngx_http_sallyport_found_t    found;
     ngx_http_sallyport_record_t   old;
     ngx_http_sallyport_cached_t   cached;
@@ -456,11 +461,12 @@ ngx_http_sallyport_lookup_fail(ngx_http_sallyport_store_t *store,
     record = NULL;
     found = NGX_HTTP_SALLYPORT_FAILED;
 
-    if (ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old, &cached)
-        && cached.denies)
-    {
+    cache = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
+                                         &cached);
+
+    if (cache != NULL && cached.denies) {
         age = cached.age;
-        record = &old;
+        record = cache;
         found = NGX_HTTP_SALLYPORT_FOUND;
     }
 

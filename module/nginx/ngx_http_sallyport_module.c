@@ -395,7 +395,9 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (ngx_http_sallyport_screen_init_process(cycle, smcf) != NGX_OK) {
+    if (ngx_http_sallyport_screen_init_process(cycle, smcf) != NGX_OK
+        || ngx_http_sallyport_kept_init_process(cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -12,7 +12,7 @@
 
 static ngx_http_sallyport_found_t ngx_http_sallyport_look_up(
     ngx_http_sallyport_ctx_t *ctx, ngx_http_sallyport_kind_t kind,
-    ngx_str_t *id, void *record);
+    ngx_str_t *id);
 static void ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
     ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
 static ngx_uint_t ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx);
@@ -40,8 +40,7 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
                    ctx->credential.key, ctx->kid);
         }
 
-        found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_KEY, &id,
-                                           &ctx->key);
+        found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_KEY, &id);
 
         if (found == NGX_HTTP_SALLYPORT_MISSING
             && pepper->has_old && !ctx->old_pepper)
@@ -63,7 +62,9 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
 
     case NGX_HTTP_SALLYPORT_FOUND:
 
-        if (ctx->key.status == SP_KEY_ACTIVE && ngx_http_sallyport_aged(ctx)) {
+        if (ctx->key->status == SP_KEY_ACTIVE
+            && ngx_http_sallyport_aged(ctx))
+        {
             fact = SP_KEYFACT_FAILED;
             break;
         }
@@ -86,7 +87,7 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
     }
 
     sp_facts_key(&ctx->facts, fact,
-                 (fact == SP_KEYFACT_FOUND) ? &ctx->key : NULL);
+                 (fact == SP_KEYFACT_FOUND) ? ctx->key : NULL);
 
     return NGX_OK;
 }
@@ -99,11 +100,10 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
     sp_acctfact_t               fact;
     ngx_http_sallyport_found_t  found;
 
-    id.data = (u_char *) ctx->key.account;
-    id.len = ctx->key.account_len;
+    id.data = (u_char *) ctx->key->account;
+    id.len = ctx->key->account_len;
 
-    found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_ACCOUNT, &id,
-                                       &ctx->account);
+    found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_ACCOUNT, &id);
 
     switch (found) {
 
@@ -113,7 +113,7 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
     case NGX_HTTP_SALLYPORT_FOUND:
         fact = SP_ACCTFACT_FOUND;
 
-        if (ctx->account.status < SP_STATUS_REJECTED
+        if (ctx->account->status < SP_STATUS_REJECTED
             && ngx_http_sallyport_aged(ctx))
         {
             fact = SP_ACCTFACT_FAILED;
@@ -135,7 +135,7 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
     }
 
     sp_facts_account(&ctx->facts, fact,
-                     (fact == SP_ACCTFACT_FOUND) ? &ctx->account : NULL);
+                     (fact == SP_ACCTFACT_FOUND) ? ctx->account : NULL);
 
     if (fact == SP_ACCTFACT_FOUND) {
         ctx->slot = ctx->waiter.slot;
@@ -152,9 +152,11 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
 
 static ngx_http_sallyport_found_t
 ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_kind_t kind, ngx_str_t *id, void *record)
+    ngx_http_sallyport_kind_t kind, ngx_str_t *id)
 {
+    void                       *room;
     int64_t                     age_ms;
+    const void                 *record;
     ngx_http_sallyport_found_t  found;
 
     if (ctx->record_arrived) {
@@ -168,12 +170,26 @@ ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
     ctx->waiter.data = ctx;
     ctx->waiter.slot = 0;
 
+    room = (kind == NGX_HTTP_SALLYPORT_KEY) ? (void *) &ctx->key_room
+                                            : (void *) &ctx->account_room;
+
     found = ngx_http_sallyport_record_get(ctx->slcf->store, kind, id,
-                                          &ctx->unit, record, &age_ms,
+                                          &ctx->unit, room, &record, &age_ms,
                                           &ctx->waiter,
                                           ctx->request->connection->log);
 
-    if (found == NGX_HTTP_SALLYPORT_FOUND && age_ms > ctx->record_age_ms) {
+    if (found != NGX_HTTP_SALLYPORT_FOUND) {
+        return found;
+    }
+
+    if (kind == NGX_HTTP_SALLYPORT_KEY) {
+        ctx->key = record;
+
+    } else {
+        ctx->account = record;
+    }
+
+    if (age_ms > ctx->record_age_ms) {
         ctx->record_age_ms = age_ms;    /* the older of key and account */
     }
 
@@ -204,10 +220,12 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
     if (found == NGX_HTTP_SALLYPORT_FOUND) {
 
         if (ctx->state == NGX_HTTP_SALLYPORT_S_KEY) {
-            ctx->key = *(const sp_key_t *) record;
+            ctx->key_room = *(const sp_key_t *) record;
+            ctx->key = &ctx->key_room;
 
         } else {
-            ctx->account = *(const sp_account_t *) record;
+            ctx->account_room = *(const sp_account_t *) record;
+            ctx->account = &ctx->account_room;
         }
 
         if (age_ms > ctx->record_age_ms) {

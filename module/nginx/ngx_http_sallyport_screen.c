@@ -77,7 +77,7 @@ ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx)
     }
 
     if (now < s->screen.from || now >= s->screen.until) {
-        sp_screen(policy, &ctx->account, now, &s->screen);
+        sp_screen(policy, ctx->account, now, &s->screen);
     }
 
     return &s->screen;

@@ -177,6 +177,7 @@ typedef struct {
     uint64_t                      slot;     /* place in the zone, and what */
     uint64_t                      seq;      /* it held: together one filling */
     ngx_http_sallyport_print_t    account;  /* that a key names */
+    ngx_http_sallyport_kept_t    *kept;     /* that has it, or NULL */
     unsigned                      denies:1; /* obeyed however old */
     unsigned                      spent:1;  /* no longer fresh at any age */
 } ngx_http_sallyport_cached_t;
@@ -187,10 +188,22 @@ void ngx_http_sallyport_cache_id(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid,
     const ngx_http_sallyport_print_t *print);
 
-/* 1 and the record, whatever its age; 0 if there is none. */
-ngx_uint_t ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, void *record,
+/*
+ * The record, whatever its age; NULL if there is none. It is in "room", or in
+ * cached->kept: until the next call, or as long as that is held.
+ */
+const void *ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, void *room,
     ngx_http_sallyport_cached_t *cached);
+
+
+/* Workers cache the time: another one's may be a little ahead. */
+
+static ngx_inline int64_t
+ngx_http_sallyport_age(int64_t asked)
+{
+    return ngx_max((int64_t) ngx_current_msec - asked, 0);
+}
 
 /*
  * "asked" is the ngx_current_msec at which the store was asked. NGX_DECLINED:
@@ -204,8 +217,35 @@ ngx_int_t ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
 void ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid);
 
-/* Finds torn writes and damage; n is a multiple of 8. */
+
+/*
+ * kept.c
+ */
+
+/* NULL: it is not kept, or the zone has another one by now. */
+const void *ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached);
+
+/* Room for a record, which counts from kept_set() on; NULL if it is held. */
+void *ngx_http_sallyport_kept_room(ngx_http_sallyport_cache_id_t *cid,
+    ngx_http_sallyport_kept_t **kept);
+void ngx_http_sallyport_kept_set(ngx_http_sallyport_kept_t *kept,
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
+    ngx_http_sallyport_cached_t *cached, int64_t asked);
+
+/* Holds it for the waiter instead of what was held; NULL: nothing. */
+void ngx_http_sallyport_kept_hold(ngx_http_sallyport_waiter_t *waiter,
+    ngx_http_sallyport_kind_t kind, ngx_http_sallyport_kept_t *kept);
+
+
+/*
+ * sum.c: finds torn writes and damage; n is a multiple of 8.
+ */
+
 uint64_t ngx_http_sallyport_sum(const u_char *p, size_t n);
+
+/* The same of bytes that are copied on the way: others may change them. */
+uint64_t ngx_http_sallyport_sum_copy(u_char *to, const u_char *p, size_t n);
 
 
 /*
