@@ -14,7 +14,7 @@
  *     db=0              number of the database
  *     user=NAME         for AUTH
  *     password_file=F   for AUTH; the file holds nothing else
- *     lookups=2000      keys not seen before that may be asked for a second
+ *     lookups=10000     keys not seen before that may be asked for a second
  *     address_lookups=50, address_burst=100
  *                       the same for one address (IPv4 /32, IPv6 /64)
  *
@@ -64,7 +64,7 @@ ngx_http_sallyport_store_create(ngx_conf_t *cf,
     store->smcf = smcf;
     store->ttl = 5000;
     store->timeout = 50;
-    store->total_rate = 2000;
+    store->total_rate = 10000;
     store->unit_rate = 50;
     store->unit_burst = 100;
     ngx_str_set(&store->prefix, "sp:data:");

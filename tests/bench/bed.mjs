@@ -173,7 +173,8 @@ http {
     ${gated ? `
     sallyport_policy ${bed.policy};
     sallyport_geo country=${GEO};
-    sallyport_store redis://127.0.0.1:${bed.redis.port}/0;
+    sallyport_store redis://127.0.0.1:${bed.redis.port}/0${single
+        ? ' ttl=10m timeout=5s' : ''};  # valgrind is slow: warm stays warm
     sallyport_pepper ${bed.dir}/pepper;
     sallyport_zone 64m;
     sallyport_state ${dir}/state;
