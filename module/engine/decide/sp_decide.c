@@ -25,6 +25,9 @@
 static const sp_screen_t  sp_no_screen;
 
 
+static void sp_decide_start(sp_decision_state_t *d,
+    const sp_policy_t *policy, sp_facts_t *facts, const sp_screen_t *screen,
+    sp_stage_t stage, sp_verdict_t *verdict);
 static const sp_screen_t *sp_decide_usable(const sp_screen_t *screen,
     const sp_policy_t *policy, const sp_facts_t *facts);
 static void sp_decide_model(sp_decision_state_t *d, unsigned model);
@@ -68,18 +71,7 @@ sp_decide_screened(const sp_policy_t *policy, sp_facts_t *facts,
         return;
     }
 
-    d.policy = policy;
-    d.facts = facts;
-    d.screen = sp_decide_usable(screen, policy, facts);
-    d.verdict = verdict;
-    d.stage = stage;
-    d.pending = 0;
-    d.report = SP_REPORT_NONE;
-    d.rank = 0;
-    d.at = -1;
-    d.lifted = 0;
-    d.model = SP_MODELS_MAX;        /* none yet */
-    d.models = facts->nmodels ? facts->nmodels : 1;
+    sp_decide_start(&d, policy, facts, screen, stage, verdict);
 
     if (d.models > SP_MODELS_MAX) {
         sp_verdict_refuse(policy, verdict, SP_R_BODY_AMBIGUOUS);
@@ -136,6 +128,26 @@ sp_decide_screened(const sp_policy_t *policy, sp_facts_t *facts,
     verdict->model = (uint16_t) dearest;
 
     sp_decide_model(&d, dearest);
+}
+
+
+static void
+sp_decide_start(sp_decision_state_t *d, const sp_policy_t *policy,
+    sp_facts_t *facts, const sp_screen_t *screen, sp_stage_t stage,
+    sp_verdict_t *verdict)
+{
+    d->policy = policy;
+    d->facts = facts;
+    d->screen = sp_decide_usable(screen, policy, facts);
+    d->verdict = verdict;
+    d->stage = stage;
+    d->pending = 0;
+    d->report = SP_REPORT_NONE;
+    d->rank = 0;
+    d->at = -1;
+    d->lifted = 0;
+    d->model = SP_MODELS_MAX;        /* none yet */
+    d->models = facts->nmodels ? facts->nmodels : 1;
 }
 
 

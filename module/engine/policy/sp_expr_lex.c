@@ -11,6 +11,8 @@
 
 
 static int sp_expr_letter(unsigned char c);
+static void sp_expr_string(sp_expr_t *x);
+static void sp_expr_word(sp_expr_t *x);
 static void sp_expr_cmp(sp_expr_t *x);
 static void sp_expr_odd(sp_expr_t *x);
 static unsigned sp_expr_chars(const unsigned char *p, size_t len);
@@ -30,7 +32,6 @@ sp_expr_letter(unsigned char c)
 void
 sp_expr_next(sp_expr_t *x)
 {
-    unsigned char         c;
     const unsigned char  *p;
 
     p = x->text.data;
@@ -51,9 +52,7 @@ sp_expr_next(sp_expr_t *x)
         return;
     }
 
-    c = p[x->pos];
-
-    switch (c) {
+    switch (p[x->pos]) {
 
     case '(':
         x->tok.kind = SP_TOK_OPEN;
@@ -83,50 +82,73 @@ sp_expr_next(sp_expr_t *x)
         return;
 
     case '"':
-        while (++x->pos < x->text.len && p[x->pos] != '"'
-               && p[x->pos] != '\n')
-        {
-            /* void */
-        }
-
-        if (x->pos == x->text.len || p[x->pos] == '\n') {
-            x->tok.kind = SP_TOK_BAD;
-            sp_expr_tok_error(x, 210, NULL, "this string has no end");
-            return;
-        }
-
-        x->tok.kind = SP_TOK_STRING;
-        x->tok.text.data++;
-        x->tok.text.len = x->pos - x->tok.off - 1;
-        x->tok.len = x->pos - x->tok.off + 1;
-        break;
+        sp_expr_string(x);
+        return;
 
     default:
-        if (c == '@') {
-            x->tok.kind = SP_TOK_LIST;
-            x->pos++;
-
-        } else {
-            x->tok.kind = SP_TOK_WORD;
-        }
-
-        x->tok.text.data = p + x->pos;
-
-        while (x->pos < x->text.len && sp_expr_letter(p[x->pos])) {
-            x->pos++;
-        }
-
-        x->tok.text.len = (size_t) (p + x->pos - x->tok.text.data);
-        x->tok.len = x->pos - x->tok.off;
-
-        if (x->tok.text.len == 0) {
-            sp_expr_odd(x);
-        }
-
+        sp_expr_word(x);
         return;
     }
 
     x->pos++;
+}
+
+
+static void
+sp_expr_string(sp_expr_t *x)
+{
+    const unsigned char  *p;
+
+    p = x->text.data;
+
+    while (++x->pos < x->text.len && p[x->pos] != '"' && p[x->pos] != '\n') {
+        /* void */
+    }
+
+    if (x->pos == x->text.len || p[x->pos] == '\n') {
+        x->tok.kind = SP_TOK_BAD;
+        sp_expr_tok_error(x, 210, NULL, "this string has no end");
+        return;
+    }
+
+    x->tok.kind = SP_TOK_STRING;
+    x->tok.text.data++;
+    x->tok.text.len = x->pos - x->tok.off - 1;
+    x->tok.len = x->pos - x->tok.off + 1;
+
+    x->pos++;
+}
+
+
+/* A word, or "@" and the name of a list. */
+
+static void
+sp_expr_word(sp_expr_t *x)
+{
+    const unsigned char  *p;
+
+    p = x->text.data;
+
+    if (p[x->pos] == '@') {
+        x->tok.kind = SP_TOK_LIST;
+        x->pos++;
+
+    } else {
+        x->tok.kind = SP_TOK_WORD;
+    }
+
+    x->tok.text.data = p + x->pos;
+
+    while (x->pos < x->text.len && sp_expr_letter(p[x->pos])) {
+        x->pos++;
+    }
+
+    x->tok.text.len = (size_t) (p + x->pos - x->tok.text.data);
+    x->tok.len = x->pos - x->tok.off;
+
+    if (x->tok.text.len == 0) {
+        sp_expr_odd(x);
+    }
 }
 
 

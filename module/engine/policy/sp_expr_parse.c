@@ -12,6 +12,8 @@
 
 
 static sp_rc_t sp_expr_place(sp_expr_t *x);
+static sp_rc_t sp_expr_place_line(sp_expr_t *x, sp_str_t s);
+static sp_rc_t sp_expr_place_block(sp_expr_t *x, sp_str_t s);
 static sp_ast_t *sp_expr_or(sp_expr_t *x);
 static sp_ast_t *sp_expr_unary(sp_expr_t *x);
 static sp_ast_t *sp_expr_test(sp_expr_t *x);
@@ -89,10 +91,7 @@ sp_load_condition(sp_load_t *l, sp_lrule_t *rule)
 static sp_rc_t
 sp_expr_place(sp_expr_t *x)
 {
-    size_t             i;
-    unsigned           line;
     sp_str_t           s;
-    sp_mark_t          mark;
     const char        *what;
     const sp_ynode_t  *node;
 
@@ -122,29 +121,49 @@ sp_expr_place(sp_expr_t *x)
 
     s = sp_ysource_line(node->source, node->line);
 
-    if (node->style == SP_Y_PLAIN) {
+    return node->style == SP_Y_PLAIN ? sp_expr_place_line(x, s)
+                                     : sp_expr_place_block(x, s);
+}
 
-        mark = sp_ynode_mark(node);
-        mark.len = 1;
 
-        /* YAML takes text after " #" away; columns count characters */
+/* YAML takes text after " #" away; columns count characters. */
 
-        for (i = 0, mark.col = 0; i < s.len; i++) {
-            mark.col += ((s.data[i] & 0xc0) != 0x80);
+static sp_rc_t
+sp_expr_place_line(sp_expr_t *x, sp_str_t s)
+{
+    size_t     i;
+    sp_mark_t  mark;
 
-            if (s.data[i] == '#' && mark.col > node->end_col
-                && s.data[i - 1] == ' ')
-            {
-                sp_diag_add(x->load->diags, SP_DIAG_ERROR, 105, mark, s,
-                            sp_diag_text("put the comment on its own line "
-                                         "above"),
-                            "text after '#' is not part of this rule");
-                return SP_ERROR;
-            }
+    mark = sp_ynode_mark(x->node);
+    mark.len = 1;
+
+    for (i = 0, mark.col = 0; i < s.len; i++) {
+        mark.col += ((s.data[i] & 0xc0) != 0x80);
+
+        if (s.data[i] == '#' && mark.col > x->node->end_col
+            && s.data[i - 1] == ' ')
+        {
+            sp_diag_add(x->load->diags, SP_DIAG_ERROR, 105, mark, s,
+                        sp_diag_text("put the comment on its own line above"),
+                        "text after '#' is not part of this rule");
+            return SP_ERROR;
         }
-
-        return SP_OK;
     }
+
+    return SP_OK;
+}
+
+
+/* "s" is the line with the '|'; the text is indented as its first line is. */
+
+static sp_rc_t
+sp_expr_place_block(sp_expr_t *x, sp_str_t s)
+{
+    size_t             i;
+    unsigned           line;
+    const sp_ynode_t  *node;
+
+    node = x->node;
 
     for (i = 0; i < s.len; i++) {
 

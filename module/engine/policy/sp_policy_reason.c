@@ -12,6 +12,13 @@
 
 
 static void sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node);
+static int sp_load_reason_code_ok(sp_str_t code);
+static sp_lreason_t *sp_load_reason_place(sp_load_t *l,
+    const sp_ynode_t *node, int *shipped);
+static void sp_load_reason_words(sp_load_t *l, const sp_ynode_t *node,
+    sp_lreason_t *reason);
+static void sp_load_reason_lift(sp_load_t *l, const sp_ynode_t *node,
+    sp_lreason_t *reason, int shipped);
 static sp_rc_t sp_load_reason_new(sp_load_t *l, const sp_ynode_t *node,
     sp_lreason_t *reason);
 static int sp_load_reason_find(const sp_load_t *l, sp_str_t code);
@@ -118,30 +125,14 @@ sp_load_reasons(sp_load_t *l, const sp_ynode_t *map)
 static void
 sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
 {
-    int                i, lift;
-    size_t             k;
-    uint64_t           status;
-    sp_str_t           code;
-    sp_lreason_t      *reason;
-    const sp_ynode_t  *child;
+    int            shipped;
+    sp_lreason_t  *reason;
 
     static const char *const  keys[] = {
         "class", "rank", "status", "public", "text", "liftable", "note"
     };
 
-    code = node->key->text;
-
-    for (k = 0; k < code.len; k++) {
-
-        if (!((code.data[k] >= 'A' && code.data[k] <= 'Z')
-              || code.data[k] == '_'
-              || (k && code.data[k] >= '0' && code.data[k] <= '9')))
-        {
-            break;
-        }
-    }
-
-    if (k != code.len || code.len > SP_ID_MAX) {
+    if (!sp_load_reason_code_ok(node->key->text)) {
         sp_load_error(l, node->key, 104, NULL, "a reason's code has 1 to 64 "
                       "of A-Z 0-9 _ and starts with a letter");
         return;
@@ -153,7 +144,48 @@ sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
         return;
     }
 
+    reason = sp_load_reason_place(l, node, &shipped);
+
+    if (reason != NULL) {
+        reason->node = node;
+
+        sp_load_reason_words(l, node, reason);
+        sp_load_reason_lift(l, node, reason, shipped);
+    }
+}
+
+
+static int
+sp_load_reason_code_ok(sp_str_t code)
+{
+    size_t  k;
+
+    for (k = 0; k < code.len; k++) {
+
+        if (!((code.data[k] >= 'A' && code.data[k] <= 'Z')
+              || code.data[k] == '_'
+              || (k && code.data[k] >= '0' && code.data[k] <= '9')))
+        {
+            return 0;
+        }
+    }
+
+    return code.len <= SP_ID_MAX;
+}
+
+
+/* The row to fill in: a shipped one, or a new one; NULL if there is none. */
+
+static sp_lreason_t *
+sp_load_reason_place(sp_load_t *l, const sp_ynode_t *node, int *shipped)
+{
+    int            i;
+    sp_str_t       code;
+    sp_lreason_t  *reason;
+
+    code = node->key->text;
     i = sp_load_reason_find(l, code);
+    *shipped = (i >= 0);
 
     if (i >= 0) {
         reason = &l->reasons[i];
@@ -161,34 +193,47 @@ sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
         if (reason->node != NULL) {
             sp_load_error(l, node->key, 106, NULL,
                           "reason '%s' is described twice", code.data);
-            return;
+            return NULL;
         }
 
         if (sp_ynode_get(node, "class") || sp_ynode_get(node, "rank")) {
             sp_load_error(l, node->key, 104, NULL, "the class and the rank "
                           "of '%s' are fixed", code.data);
-            return;
+            return NULL;
         }
 
-    } else if (l->nreasons == SP_REASONS_MAX) {
-        sp_load_error(l, node->key, 104, NULL, "more than %d reasons",
-                      SP_REASONS_MAX);
-        return;
-
-    } else {
-        reason = &l->reasons[l->nreasons];
-        memset(reason, 0, sizeof(sp_lreason_t));
-        reason->code = code;
-        reason->row.status = 403;
-
-        if (sp_load_reason_new(l, node, reason) != SP_OK) {
-            return;
-        }
-
-        l->nreasons++;
+        return reason;
     }
 
-    reason->node = node;
+    if (l->nreasons == SP_REASONS_MAX) {
+        sp_load_error(l, node->key, 104, NULL, "more than %d reasons",
+                      SP_REASONS_MAX);
+        return NULL;
+    }
+
+    reason = &l->reasons[l->nreasons];
+    memset(reason, 0, sizeof(sp_lreason_t));
+    reason->code = code;
+    reason->row.status = 403;
+
+    if (sp_load_reason_new(l, node, reason) != SP_OK) {
+        return NULL;
+    }
+
+    l->nreasons++;
+
+    return reason;
+}
+
+
+/* What the caller is told. */
+
+static void
+sp_load_reason_words(sp_load_t *l, const sp_ynode_t *node,
+    sp_lreason_t *reason)
+{
+    uint64_t           status;
+    const sp_ynode_t  *child;
 
     child = sp_ynode_get(node, "status");
 
@@ -207,6 +252,17 @@ sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
     if (child != NULL) {
         (void) sp_value_text(l, child, &reason->text);
     }
+}
+
+
+/* A shipped reason can be made stricter, never looser. */
+
+static void
+sp_load_reason_lift(sp_load_t *l, const sp_ynode_t *node,
+    sp_lreason_t *reason, int shipped)
+{
+    int                lift;
+    const sp_ynode_t  *child;
 
     child = sp_ynode_get(node, "liftable");
 
@@ -220,13 +276,11 @@ sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
         return;
     }
 
-    /* a shipped reason can be made stricter, never looser */
-
-    if (i >= 0 && lift != SP_LIFT_NEVER && lift != reason->row.liftable
+    if (shipped && lift != SP_LIFT_NEVER && lift != reason->row.liftable
         && reason->row.liftable != SP_LIFT_ANY)
     {
         sp_load_error(l, child, 104, NULL, "'%s' is 'liftable: %s'; that can "
-                      "only be made stricter", code.data,
+                      "only be made stricter", reason->code.data,
                       sp_lift_words[reason->row.liftable]);
         return;
     }
