@@ -62,6 +62,9 @@ static size_t ngx_http_sallyport_slot_copy(u_char *p, size_t max,
     u_char *copy, uint64_t *sum);
 static ngx_uint_t ngx_http_sallyport_slot_is(ngx_http_sallyport_slot_t *slot,
     ngx_http_sallyport_cache_id_t *cid, size_t max);
+static size_t ngx_http_sallyport_slot_make(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, const void *record, int64_t asked,
+    u_char *image);
 static u_char *ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid,
     uint64_t **tag);
@@ -72,10 +75,6 @@ static void ngx_http_sallyport_slot_write(u_char *p, u_char *image,
     size_t size);
 static void ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_table_id_t id, ngx_http_sallyport_cache_id_t *cid);
-static size_t ngx_http_sallyport_pack(ngx_http_sallyport_kind_t kind,
-    const void *record, u_char *p, size_t max);
-static ngx_int_t ngx_http_sallyport_unpack(ngx_http_sallyport_kind_t kind,
-    void *record, u_char *p, size_t len);
 
 
 static const ngx_http_sallyport_table_id_t  ngx_http_sallyport_small[] = {
@@ -161,7 +160,9 @@ ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
         record = room;
     }
 
-    if (ngx_http_sallyport_unpack(cid->kind, record, p, slot->len) != NGX_OK) {
+    if (ngx_http_sallyport_record_unpack(cid->kind, record, p, slot->len)
+        != NGX_OK)
+    {
         return NULL;
     }
 
@@ -291,49 +292,22 @@ ngx_int_t
 ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, const void *record, int64_t asked)
 {
-    size_t                          len, size;
+    size_t                          size;
     u_char                         *p;
     uint64_t                       *tag;
-    const sp_key_t                 *key;
     ngx_http_sallyport_slot_t      *slot, *there;
     ngx_http_sallyport_table_id_t   id, other;
 
     _Alignas(16) u_char             image[NGX_HTTP_SALLYPORT_SLOT_MAX];
 
-    slot = (ngx_http_sallyport_slot_t *) image;
-    p = image + sizeof(ngx_http_sallyport_slot_t);
+    size = ngx_http_sallyport_slot_make(zone, cid, record, asked, image);
 
-    ngx_memzero(slot, sizeof(ngx_http_sallyport_slot_t));
-    ngx_memcpy(p, cid->id, cid->len);
-
-    len = ngx_http_sallyport_pack(cid->kind, record, p + cid->len,
-                                  image + sizeof(image) - p - cid->len - 8);
-    if (len == 0) {
+    if (size == 0) {
         ngx_http_sallyport_count(zone, NGX_HTTP_SALLYPORT_C_ZONE_FULL);
         return NGX_ERROR;
     }
 
-    slot->hash = cid->hash;
-    slot->store = cid->store;
-    slot->asked = asked;
-    slot->ver = ngx_http_sallyport_record_ver(cid->kind, record);
-
-    if (cid->kind == NGX_HTTP_SALLYPORT_KEY) {
-        key = record;
-        ngx_http_sallyport_print(zone, key->account, key->account_len,
-                                 &slot->account);
-    }
-
-    slot->len = (uint16_t) len;
-    slot->id_len = (uint8_t) cid->len;
-    slot->kind = (uint8_t) cid->kind;
-    slot->denies = (uint8_t) ngx_http_sallyport_record_denies(cid->kind,
-                                                              record);
-
-    size = ngx_http_sallyport_slot_size(cid->len, len);
-    ngx_memzero(p + cid->len + len,
-                size - sizeof(ngx_http_sallyport_slot_t) - cid->len - len);
-    slot->sum = ngx_http_sallyport_slot_sum(image, size);
+    slot = (ngx_http_sallyport_slot_t *) image;
 
     id = ngx_http_sallyport_small[cid->kind];
     other = NGX_HTTP_SALLYPORT_T_LARGE;
@@ -370,6 +344,57 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return NGX_OK;
+}
+
+
+/* Fills "image", SLOT_MAX bytes, as a slot is; returns its size, or 0. */
+
+static size_t
+ngx_http_sallyport_slot_make(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, const void *record, int64_t asked,
+    u_char *image)
+{
+    size_t                      len, size;
+    u_char                     *p;
+    const sp_key_t             *key;
+    ngx_http_sallyport_slot_t  *slot;
+
+    slot = (ngx_http_sallyport_slot_t *) image;
+    p = image + sizeof(ngx_http_sallyport_slot_t);
+
+    ngx_memzero(slot, sizeof(ngx_http_sallyport_slot_t));
+    ngx_memcpy(p, cid->id, cid->len);
+
+    len = ngx_http_sallyport_record_pack(cid->kind, record, p + cid->len,
+                                         image + NGX_HTTP_SALLYPORT_SLOT_MAX
+                                         - p - cid->len - 8);
+    if (len == 0) {
+        return 0;
+    }
+
+    slot->hash = cid->hash;
+    slot->store = cid->store;
+    slot->asked = asked;
+    slot->ver = ngx_http_sallyport_record_ver(cid->kind, record);
+
+    if (cid->kind == NGX_HTTP_SALLYPORT_KEY) {
+        key = record;
+        ngx_http_sallyport_print(zone, key->account, key->account_len,
+                                 &slot->account);
+    }
+
+    slot->len = (uint16_t) len;
+    slot->id_len = (uint8_t) cid->len;
+    slot->kind = (uint8_t) cid->kind;
+    slot->denies = (uint8_t) ngx_http_sallyport_record_denies(cid->kind,
+                                                              record);
+
+    size = ngx_http_sallyport_slot_size(cid->len, len);
+    ngx_memzero(p + cid->len + len,
+                size - sizeof(ngx_http_sallyport_slot_t) - cid->len - len);
+    slot->sum = ngx_http_sallyport_slot_sum(image, size);
+
+    return size;
 }
 
 
@@ -536,58 +561,4 @@ ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
         *tag = 0;
         ngx_http_sallyport_slot_write(p, (u_char *) &empty, sizeof(empty));
     }
-}
-
-
-ngx_uint_t
-ngx_http_sallyport_record_denies(ngx_http_sallyport_kind_t kind,
-    const void *record)
-{
-    const sp_key_t      *key = record;
-    const sp_account_t  *account = record;
-
-    if (kind == NGX_HTTP_SALLYPORT_KEY) {
-        return key->status != SP_KEY_ACTIVE;
-    }
-
-    return account->status == SP_STATUS_REJECTED
-           || account->status == SP_STATUS_SUSPENDED
-           || account->status == SP_STATUS_CLOSED;
-}
-
-
-uint64_t
-ngx_http_sallyport_record_ver(ngx_http_sallyport_kind_t kind,
-    const void *record)
-{
-    if (kind == NGX_HTTP_SALLYPORT_KEY) {
-        return ((const sp_key_t *) record)->ver;
-    }
-
-    return ((const sp_account_t *) record)->ver;
-}
-
-
-static size_t
-ngx_http_sallyport_pack(ngx_http_sallyport_kind_t kind, const void *record,
-    u_char *p, size_t max)
-{
-    if (kind == NGX_HTTP_SALLYPORT_KEY) {
-        return sp_key_pack(record, p, max);
-    }
-
-    return sp_account_pack(record, p, max);
-}
-
-
-static ngx_int_t
-ngx_http_sallyport_unpack(ngx_http_sallyport_kind_t kind, void *record,
-    u_char *p, size_t len)
-{
-    sp_rc_t  rc;
-
-    rc = kind == NGX_HTTP_SALLYPORT_KEY ? sp_key_unpack(record, p, len)
-                                        : sp_account_unpack(record, p, len);
-
-    return rc == SP_OK ? NGX_OK : NGX_ERROR;
 }

@@ -16,6 +16,10 @@
 #include "ngx_http_sallyport_store.h"
 
 
+static ngx_http_sallyport_found_t ngx_http_sallyport_lookup_ask(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
+    ngx_uint_t known, ngx_uint_t doubted, const sp_addr_t *unit,
+    ngx_http_sallyport_waiter_t *waiter);
 static ngx_http_sallyport_found_t ngx_http_sallyport_lookup_join(
     ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
     ngx_uint_t known, const sp_addr_t *unit,
@@ -125,20 +129,9 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
         return NGX_HTTP_SALLYPORT_FOUND;
     }
 
-    if ((!known || cached.spent)
-        && ngx_http_sallyport_negative_get(store->zone, &cid, store->ttl))
-    {
-        ngx_http_sallyport_count(store->zone,
-                                 NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT);
-        found = NGX_HTTP_SALLYPORT_MISSING;
-
-    } else {
-        ngx_http_sallyport_count(store->zone,
-                                 NGX_HTTP_SALLYPORT_C_CACHE_MISS);
-
-        found = ngx_http_sallyport_lookup_join(store, &cid, known, unit,
-                                               waiter);
-    }
+    found = ngx_http_sallyport_lookup_ask(store, &cid, known,
+                                          !known || cached.spent, unit,
+                                          waiter);
 
     if (known) {
 
@@ -168,6 +161,27 @@ ngx_http_sallyport_record_cancel(ngx_http_sallyport_waiter_t *waiter)
         ngx_queue_remove(&waiter->queue);
         waiter->waiting = 0;
     }
+}
+
+
+/* "doubted": the store may have said already that there is no such record. */
+
+static ngx_http_sallyport_found_t
+ngx_http_sallyport_lookup_ask(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_cache_id_t *cid, ngx_uint_t known, ngx_uint_t doubted,
+    const sp_addr_t *unit, ngx_http_sallyport_waiter_t *waiter)
+{
+    if (doubted && ngx_http_sallyport_negative_get(store->zone, cid,
+                                                   store->ttl))
+    {
+        ngx_http_sallyport_count(store->zone,
+                                 NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT);
+        return NGX_HTTP_SALLYPORT_MISSING;
+    }
+
+    ngx_http_sallyport_count(store->zone, NGX_HTTP_SALLYPORT_C_CACHE_MISS);
+
+    return ngx_http_sallyport_lookup_join(store, cid, known, unit, waiter);
 }
 
 

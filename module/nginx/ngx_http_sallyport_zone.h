@@ -259,11 +259,22 @@ void ngx_http_sallyport_negative_put(ngx_http_sallyport_zone_t *zone,
 void ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid);
 
+
+/*
+ * kind.c
+ */
+
 /* 1 if the record refuses by itself: it is obeyed without the store. */
 ngx_uint_t ngx_http_sallyport_record_denies(ngx_http_sallyport_kind_t kind,
     const void *record);
 uint64_t ngx_http_sallyport_record_ver(ngx_http_sallyport_kind_t kind,
     const void *record);
+
+/* The bytes, or 0: it does not fit. */
+size_t ngx_http_sallyport_record_pack(ngx_http_sallyport_kind_t kind,
+    const void *record, u_char *p, size_t max);
+ngx_int_t ngx_http_sallyport_record_unpack(ngx_http_sallyport_kind_t kind,
+    void *record, u_char *p, size_t len);
 
 
 /*
