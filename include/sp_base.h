@@ -84,6 +84,13 @@ sp_rc_t sp_unhex(sp_str_t s, unsigned char *dst);
 int sp_utf8_valid(sp_str_t s);
 
 /*
+ * Copies the bytes that stand for themselves in a string of JSON up to the
+ * first that does not, at most "len", and returns how many there were. Those
+ * are printable ASCII but for '"' and '\'.
+ */
+size_t sp_plain(unsigned char *dst, const unsigned char *p, size_t len);
+
+/*
  * Bytes of the UTF-8 character that starts at p, where "left" >= 1 bytes are;
  * 0 if it is none or is not all there.
  */

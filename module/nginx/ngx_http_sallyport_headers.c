@@ -60,12 +60,14 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
     ngx_uint_t           n, credential;
     ngx_list_t          *list;
     ngx_list_part_t     *part;
-    ngx_table_elt_t     *h, *end, *start, *last;
+    ngx_table_elt_t     *h, *end, *start, *last, *bearer;
     ngx_http_request_t  *r;
 
     r = ctx->request;
     list = &r->headers_in.headers;
     credential = ctx->slcf->credential;
+    bearer = (credential != NGX_HTTP_SALLYPORT_PASS)
+             ? r->headers_in.authorization : NULL;
 
     if (ctx->headers_set) {
         return NGX_OK;
@@ -89,6 +91,10 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
         end = h + part->nelts;
 
         for ( /* void */ ; h < end; h++) {
+
+            if (h == bearer) {
+                continue;    /* as most clients send their key */
+            }
 
             if (!ngx_http_sallyport_may_drop(h)
                 || !ngx_http_sallyport_dropped(credential, h))

@@ -10,9 +10,6 @@
 #include "sp_audit_json.h"
 
 
-static size_t sp_out_run(unsigned char *dst, const unsigned char *p,
-    size_t len);
-static inline uint64_t sp_out_odd(uint64_t w);
 static size_t sp_out_escape(unsigned char *dst, const unsigned char *p,
     size_t left, size_t *taken);
 static size_t sp_out_sequence(const unsigned char *p, size_t left,
@@ -21,12 +18,6 @@ static int sp_out_hidden(uint32_t code);
 static inline unsigned char *sp_out_digits(unsigned char *p, unsigned n,
     unsigned v);
 
-
-/* 1 for bytes that stand for themselves in a string. */
-
-static const unsigned char  sp_out_plain[256] = {
-    [0x20] = 1, [0x21] = 1, [0x23 ... 0x5b] = 1, [0x5d ... 0x7e] = 1
-};
 
 static const char  sp_out_pairs[] =
     "00010203040506070809101112131415161718192021222324252627282930313233"
@@ -39,7 +30,8 @@ void
 sp_out_uint(sp_out_t *out, uint64_t n)
 {
     size_t          len;
-    unsigned        k, pair;
+    uint32_t        m;
+    unsigned        k;
     unsigned char  *p;
 
     static const uint64_t  powers[] = {
@@ -47,6 +39,11 @@ sp_out_uint(sp_out_t *out, uint64_t n)
         1000000000, 10000000000, 100000000000, 1000000000000,
         10000000000000, 100000000000000, 1000000000000000
     };
+
+    if (n < 10 && out->p < out->last) {
+        *out->p++ = (unsigned char) ('0' + n);
+        return;
+    }
 
     if (n > SP_OUT_INT_MAX) {
         n = SP_OUT_INT_MAX;
@@ -63,14 +60,20 @@ sp_out_uint(sp_out_t *out, uint64_t n)
 
     out->p += len;
 
-    for (p = out->p; n >= 10; n /= 100) {
-        pair = (unsigned) (n % 100) * 2;
+    p = out->p;
+
+    for ( /* void */ ; n > UINT32_MAX; n /= 100) {
         p -= 2;
-        memcpy(p, sp_out_pairs + pair, 2);
+        memcpy(p, sp_out_pairs + n % 100 * 2, 2);
+    }
+
+    for (m = (uint32_t) n; m >= 10; m /= 100) {
+        p -= 2;
+        memcpy(p, sp_out_pairs + m % 100 * 2, 2);
     }
 
     if (p != out->p - len) {
-        *--p = (unsigned char) ('0' + n);
+        *--p = (unsigned char) ('0' + m);
     }
 }
 
@@ -127,7 +130,7 @@ sp_out_text(sp_out_t *out, sp_str_t s, size_t max)
 
     while (q < end) {
         n = (size_t) (last - p);
-        n = sp_out_run(p, q, n < (size_t) (end - q) ? n : (size_t) (end - q));
+        n = sp_plain(p, q, n < (size_t) (end - q) ? n : (size_t) (end - q));
         p += n;
         q += n;
 
@@ -220,74 +223,6 @@ sp_out_time(sp_out_t *out, uint64_t wall_us)
     *p++ = '"';
 
     sp_out_raw(out, text, (size_t) (p - text));
-}
-
-
-/* Not 0 if one of eight bytes may not stand for itself: Mycroft's test. */
-
-static inline uint64_t
-sp_out_odd(uint64_t w)
-{
-    uint64_t  quote, backslash, delete;
-
-    #define sp_all(c)  (0x0101010101010101u * (c))
-
-    quote = w ^ sp_all('"');
-    backslash = w ^ sp_all('\\');
-    delete = w ^ sp_all(0x7f);
-
-    return (w | ((w - sp_all(0x20)) & ~w) | ((quote - sp_all(1)) & ~quote)
-            | ((backslash - sp_all(1)) & ~backslash)
-            | ((delete - sp_all(1)) & ~delete))
-           & sp_all(0x80);
-
-    #undef sp_all
-}
-
-
-/*
- * Copies bytes that stand for themselves, at most "len", and returns how many
- * there were.
- */
-
-static size_t
-sp_out_run(unsigned char *dst, const unsigned char *p, size_t len)
-{
-    size_t    i;
-    uint64_t  w;
-
-    if (len >= 8) {
-
-        for (i = 0; i + 8 <= len; i += 8) {
-            memcpy(&w, p + i, 8);
-
-            if (sp_out_odd(w)) {
-                goto bytes;
-            }
-
-            memcpy(dst + i, &w, 8);
-        }
-
-        /* the rest, together with bytes that were copied already */
-
-        memcpy(&w, p + len - 8, 8);
-
-        if (sp_out_odd(w) == 0) {
-            memcpy(dst + len - 8, &w, 8);
-            return len;
-        }
-
-    } else {
-        i = 0;
-    }
-
-bytes:
-
-    for ( /* void */ ; i < len && sp_out_plain[p[i]]; i++) {
-        dst[i] = p[i];
-    }
-
-    return i;
 }
 
 

@@ -12,6 +12,7 @@
 
 static uint64_t sp_lower(uint64_t w);
 static uint64_t sp_few(const unsigned char *p, size_t n);
+static inline uint64_t sp_plain_odd(uint64_t w);
 
 
 /* Eight bytes at a time; the last eight may have been compared before. */
@@ -234,6 +235,76 @@ sp_utf8_valid(sp_str_t s)
     }
 
     return 1;
+}
+
+
+/* 1 for bytes that stand for themselves in a string. */
+
+static const unsigned char  sp_plain_byte[256] = {
+    [0x20] = 1, [0x21] = 1, [0x23 ... 0x5b] = 1, [0x5d ... 0x7e] = 1
+};
+
+
+/* Not 0 if one of eight bytes may not stand for itself: Mycroft's test. */
+
+static inline uint64_t
+sp_plain_odd(uint64_t w)
+{
+    uint64_t  quote, backslash, delete;
+
+    #define sp_all(c)  (0x0101010101010101u * (c))
+
+    quote = w ^ sp_all('"');
+    backslash = w ^ sp_all('\\');
+    delete = w ^ sp_all(0x7f);
+
+    return (w | ((w - sp_all(0x20)) & ~w) | ((quote - sp_all(1)) & ~quote)
+            | ((backslash - sp_all(1)) & ~backslash)
+            | ((delete - sp_all(1)) & ~delete))
+           & sp_all(0x80);
+
+    #undef sp_all
+}
+
+
+size_t
+sp_plain(unsigned char *dst, const unsigned char *p, size_t len)
+{
+    size_t    i;
+    uint64_t  w;
+
+    if (len >= 8) {
+
+        for (i = 0; i + 8 <= len; i += 8) {
+            memcpy(&w, p + i, 8);
+
+            if (sp_plain_odd(w)) {
+                goto bytes;
+            }
+
+            memcpy(dst + i, &w, 8);
+        }
+
+        /* the rest, together with bytes that were copied already */
+
+        memcpy(&w, p + len - 8, 8);
+
+        if (sp_plain_odd(w) == 0) {
+            memcpy(dst + len - 8, &w, 8);
+            return len;
+        }
+
+    } else {
+        i = 0;
+    }
+
+bytes:
+
+    for ( /* void */ ; i < len && sp_plain_byte[p[i]]; i++) {
+        dst[i] = p[i];
+    }
+
+    return i;
 }
 
 

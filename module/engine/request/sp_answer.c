@@ -283,12 +283,6 @@ sp_answer_quote(unsigned char *p, sp_str_t s, size_t max)
 }
 
 
-/* ASCII that stands for itself in a string of JSON. */
-
-#define sp_answer_plain(c)                                                    \
-    ((unsigned char) ((c) - 0x20) < 0x60 && (c) != '"' && (c) != '\\')
-
-
 /* Writes at most "max" bytes, and no part of a character. */
 
 static unsigned char *
@@ -301,11 +295,7 @@ sp_answer_escape(unsigned char *p, sp_str_t s, size_t max)
 
     for (i = 0; i < s.len; i += took) {
 
-        for (n = 0; i + n < s.len && n < room
-                    && sp_answer_plain(s.data[i + n]); n++)
-        {
-            p[n] = s.data[i + n];
-        }
+        n = sp_plain(p, s.data + i, s.len - i < room ? s.len - i : room);
 
         if (n != 0) {
             p += n;
