@@ -185,13 +185,17 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 }
 
 
-/* HTTP/1.x, and the buffer of the head has all of the body. */
+/*
+ * HTTP/1.x, and the buffer of the head has all of the body. Who expects to be
+ * asked on gets a refusal first, if that is what it will be.
+ */
 
 static ngx_uint_t
 ngx_http_sallyport_body_here(ngx_http_request_t *r)
 {
     return r->http_version < NGX_HTTP_VERSION_20
            && !r->headers_in.chunked
+           && r->headers_in.expect == NULL
            && r->headers_in.content_length_n > 0
            && r->header_in != NULL
            && r->header_in->last - r->header_in->pos
