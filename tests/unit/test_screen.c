@@ -22,9 +22,17 @@
 static void
 same(const sp_verdict_t *a, const sp_verdict_t *b)
 {
+    int  i;
+
     assert_memory_equal(a, b, offsetof(sp_verdict_t, matches));
-    assert_memory_equal(a->matches, b->matches,
-                        a->nmatches * sizeof(sp_match_t));
+
+    /* a match ends in padding, which nobody sets */
+
+    for (i = 0; i < a->nmatches; i++) {
+        assert_memory_equal(&a->matches[i], &b->matches[i],
+                            offsetof(sp_match_t, model) + 1);
+    }
+
     assert_memory_equal(a->apply, b->apply, a->napply * sizeof(sp_apply_t));
 }
 
@@ -34,8 +42,6 @@ both(const sp_policy_t *policy, request_t *q, const sp_screen_t *screen,
     sp_stage_t stage)
 {
     static sp_verdict_t  a, b;
-
-    /* unused padding of matches counts in the comparison */
 
     memset(&a, 0, sizeof(a));
     memset(&b, 0, sizeof(b));
