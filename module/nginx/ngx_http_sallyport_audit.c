@@ -16,6 +16,8 @@ static ngx_uint_t ngx_http_sallyport_audit_must(
     ngx_http_sallyport_audit_t *audit, sp_verdict_t *verdict);
 static ngx_http_sallyport_settle_t *ngx_http_sallyport_audit_reserve(
     ngx_http_sallyport_ctx_t *ctx);
+static void ngx_http_sallyport_audit_request_id(
+    ngx_http_sallyport_audit_t *audit, ngx_http_request_t *r, sp_str_t *id);
 static size_t ngx_http_sallyport_audit_address(
     ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_ctx_t *ctx,
     u_char *buf);
@@ -258,7 +260,6 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
                                             + SP_PSEUDONYM_LEN];
     sp_audit_ctx_t                  actx;
     ngx_http_request_t             *r;
-    ngx_http_variable_value_t      *vv;
     ngx_http_sallyport_loc_conf_t  *slcf;
 
     r = ctx->request;
@@ -272,12 +273,7 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
     actx.method.len = r->method_name.len;
     actx.body_bytes = ctx->body_bytes;
 
-    vv = ngx_http_get_indexed_variable(r, audit->request_id);
-
-    if (vv && !vv->not_found) {
-        actx.request_id.data = vv->data;
-        actx.request_id.len = vv->len;
-    }
+    ngx_http_sallyport_audit_request_id(audit, r, &actx.request_id);
 
     actx.address.data = address;
     actx.address.len = ngx_http_sallyport_audit_address(audit, ctx, address);
@@ -299,6 +295,50 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
     return sp_audit_decision(slcf->policy ? slcf->policy->image : NULL,
                              &ctx->facts, &ctx->verdict, &actx,
                              audit->lane.chain.seq + 1, buf);
+}
+
+
+/*
+ * nginx's $request_id, where the configuration names it and its logs can be
+ * joined: making one costs a call of the random generator.
+ */
+
+static void
+ngx_http_sallyport_audit_request_id(ngx_http_sallyport_audit_t *audit,
+    ngx_http_request_t *r, sp_str_t *id)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_variable_value_t  *vv;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (audit->request_id == NGX_CONF_UNSET) {
+        audit->request_id = NGX_DECLINED;
+
+        cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+        v = cmcf->variables.elts;
+
+        for (i = 0; i < cmcf->variables.nelts; i++) {
+
+            if (v[i].name.len == sizeof("request_id") - 1
+                && ngx_memcmp(v[i].name.data, "request_id", v[i].name.len)
+                   == 0)
+            {
+                audit->request_id = (ngx_int_t) i;
+            }
+        }
+    }
+
+    if (audit->request_id < 0) {
+        return;
+    }
+
+    vv = ngx_http_get_indexed_variable(r, audit->request_id);
+
+    if (vv && !vv->not_found) {
+        id->data = vv->data;
+        id->len = vv->len;
+    }
 }
 
 

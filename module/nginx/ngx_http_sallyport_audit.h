@@ -90,7 +90,8 @@ struct ngx_http_sallyport_audit_s {
     off_t                         segment;     /* bytes */
     ngx_uint_t                    allows;      /* unsigned  allows:1; */
     ngx_uint_t                    plain;       /* unsigned  plain:1; */
-    ngx_int_t                     request_id;  /* index of the variable */
+    ngx_int_t                     request_id;  /* variable's index; -1: */
+                                               /* not looked for; else none */
     ngx_shm_zone_t               *shm_zone;
     ngx_http_sallyport_boot_t    *boot;
 

@@ -40,7 +40,7 @@ ngx_http_sallyport_audit_t *
 ngx_http_sallyport_audit_create(ngx_conf_t *cf,
     ngx_http_sallyport_main_conf_t *smcf)
 {
-    ngx_str_t                    *value, name;
+    ngx_str_t                    *value;
     ngx_uint_t                    i, conflict;
     ngx_http_sallyport_audit_t   *audit, *known, **slot;
 
@@ -72,14 +72,7 @@ ngx_http_sallyport_audit_create(ngx_conf_t *cf,
         return known;
     }
 
-    /* Indexed, so that the access log sees the id that records have. */
-
-    ngx_str_set(&name, "request_id");
-
-    audit->request_id = ngx_http_get_variable_index(cf, &name);
-    if (audit->request_id == NGX_ERROR) {
-        return NULL;
-    }
+    audit->request_id = NGX_CONF_UNSET;
 
     if (ngx_http_sallyport_audit_zone(cf, audit) != NGX_OK) {
         return NULL;
