@@ -146,3 +146,31 @@ test('an account is suspended by hand and soon refused', async () => {
 
     assert.equal(res.status, 403);
 });
+
+
+// The rule that a record settled is asked again as soon as the record changes.
+test('a record that changes by hand changes what its rules say', async () => {
+    const ask = () => g.call({ headers: { authorization: 'Bearer sk-riser' },
+        body: chat('frontier') });
+    const level = (n) =>
+        g.redis.call('HSET', 'sp:data:acct:riser', 'level', n);
+    const becomes = (status) => until(async () => {
+        const answer = await ask();
+
+        return answer.status === status && answer;
+    }, `frontier is answered ${status}`, 90000);
+
+    await g.enrol('riser');
+
+    for (let i = 0; i < 4; i++) {
+        assert.equal((await ask()).status, 200);
+    }
+
+    await level(2);
+
+    const id = (await becomes(403)).headers['x-request-id'];
+
+    assert.equal(g.records().find((r) => r.id === id).reason, 'KYC_LEVEL');
+    await level(3);
+    await becomes(200);
+});
