@@ -171,6 +171,11 @@ test('a record that changes by hand changes what its rules say', async () => {
     const id = (await becomes(403)).headers['x-request-id'];
 
     assert.equal(g.records().find((r) => r.id === id).reason, 'KYC_LEVEL');
+
+    for (let i = 0; i < 4; i++) {       // not only the one that fetched it
+        assert.equal((await ask()).status, 403);
+    }
+
     await level(3);
     await becomes(200);
 });
