@@ -409,7 +409,7 @@ ngx_http_sallyport_cleanup_ctx(void *data)
 
     ngx_http_sallyport_record_release(&ctx->waiter);
 
-    if (ngx_http_sallyport_resting >= NGX_HTTP_SALLYPORT_RESTING) {
+    if (ngx_http_sallyport_resting + 1 > NGX_HTTP_SALLYPORT_RESTING) {
         ngx_free(ctx);
         return;
     }
