@@ -260,7 +260,7 @@ test-sanitize: ## unit, end to end and faults under ASan and UBSan
 	    tests/run sanitize $(UNIT_SAN)
 
 .PHONY: bench
-bench: ## measures cost against bare nginx and the alternatives
+bench: ## measures what the gate costs beside bare nginx
 	@if [ ! -x tests/bench/run ]; then \
 	    echo 'there is no benchmark in this version: tests/bench/run' >&2; \
 	    exit 1; \
