@@ -306,7 +306,12 @@ sp_record_set_places(void *record, const sp_record_field_t *field,
 
         for (i = 0; places[i] != places[*n]; i++) { /* void */ }
 
-        *n += i == *n;
+        if (i == *n) {
+            (*n)++;
+
+        } else {
+            places[*n] = SP_PLACE_NONE;     /* equal records, equal bytes */
+        }
     }
 
     return rc == SP_ERROR ? "has an empty item" : NULL;
