@@ -18,7 +18,8 @@
 static int sp_cli_explain_run(const sp_cli_args_t *args);
 static sp_rc_t sp_explain_options(const sp_cli_args_t *args,
     sp_request_t *request, int *expected);
-static sp_policy_t *sp_explain_policy(const char *path, int64_t now);
+static sp_policy_t *sp_explain_policy(const char *path,
+    const sp_request_t *request);
 static sp_rc_t sp_explain_request(const sp_cli_args_t *args,
     sp_request_t *request);
 static sp_rc_t sp_explain_account(const sp_cli_args_t *args,
@@ -30,6 +31,7 @@ static void sp_explain_model(sp_explain_t *explain);
 
 static const sp_cli_opt_t  sp_cli_explain_opts[] = {
     { "request", "FILE|-", "the request as JSON; - is standard input" },
+    { "batch", "FILE|-", "many requests, one a line; one short line for each" },
     { "geo", "FILE", "a country database, for \"ip\" as an address" },
     { "account", "ID", "take this account's record from the store" },
     { "now", "TIME", "decide as of this time" },
@@ -43,7 +45,7 @@ static const sp_cli_opt_t  sp_cli_explain_opts[] = {
 
 const sp_cli_verb_t  sp_cli_explain = {
     "explain",
-    "POLICY --request FILE|- [--geo FILE] [OPTIONS]",
+    "POLICY --request FILE|- | --batch FILE|- [--geo FILE] [OPTIONS]",
     "Decides one request and shows why",
     "The request is a JSON object; every member may be left out:\n\n"
     "  now      \"2026-11-23T12:00:00Z\"\n"
@@ -60,6 +62,8 @@ const sp_cli_verb_t  sp_cli_explain = {
     "           \"unknown\", \"failed\"\n\n"
     "What is left out is unknown, and unknown refuses; only the key is taken\n"
     "to be a good one. Limits are listed, not counted.\n\n"
+    "With --batch each line of the file is one request, and each line of the\n"
+    "answer one decision as JSON: verdict, reason, matching rules, limits.\n\n"
     "  echo '{\"ip\": {\"country\": \"SE\"}, \"model\": \"small\",\n"
     "    \"facts\": {\"account.status\": \"verified\"}}' |\n"
     "  sallyport explain policy/ --request -\n",
@@ -161,11 +165,21 @@ sp_cli_explain_run(const sp_cli_args_t *args)
         request->stored_id = sp_cli_opt(args, "account");
     }
 
+    if (sp_cli_opt(args, "batch") != NULL) {
+        policy = sp_explain_policy(args->args[0], request);
+
+        if (policy != NULL) {
+            rc = sp_explain_batch(sp_cli_opt(args, "batch"), policy, request);
+        }
+
+        goto done;
+    }
+
     if (sp_explain_request(args, request) != SP_OK) {
         goto done;
     }
 
-    policy = sp_explain_policy(args->args[0], request->now);
+    policy = sp_explain_policy(args->args[0], request);
 
     if (policy != NULL) {
         rc = sp_explain_decide(args, policy, request, expected);
@@ -220,9 +234,20 @@ sp_explain_options(const sp_cli_args_t *args, sp_request_t *request,
         return SP_ERROR;
     }
 
-    if (sp_cli_opt(args, "request") == NULL) {
+    if (sp_cli_opt(args, "request") == NULL
+        && sp_cli_opt(args, "batch") == NULL)
+    {
         sp_cli_error("which request? --request FILE, or --request - for "
                      "standard input");
+        return SP_ERROR;
+    }
+
+    if (sp_cli_opt(args, "batch") != NULL
+        && (sp_cli_opt(args, "request") != NULL || text != NULL
+            || *expected != SP_VERDICT_PENDING))
+    {
+        sp_cli_error("--batch stands without --request, --now and --expect: "
+                     "each line has its own \"now\"");
         return SP_ERROR;
     }
 
@@ -230,8 +255,10 @@ sp_explain_options(const sp_cli_args_t *args, sp_request_t *request,
 }
 
 
+/* Facts that are given outright may be of any database. */
+
 static sp_policy_t *
-sp_explain_policy(const char *path, int64_t now)
+sp_explain_policy(const char *path, const sp_request_t *request)
 {
     char              *file;
     sp_diags_t         diags;
@@ -245,7 +272,8 @@ sp_explain_policy(const char *path, int64_t now)
     }
 
     memset(&opts, 0, sizeof(opts));
-    opts.now = now;
+    opts.now = request->now;
+    opts.has_regions = (request->geo == NULL);
 
     sp_diags_init(&diags);
     policy = sp_policy_load(file, &opts, &diags);

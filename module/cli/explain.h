@@ -44,5 +44,15 @@ json_t *sp_explain_nearest(sp_explain_t *explain);
 void sp_explain_text(const sp_explain_t *explain);
 json_t *sp_explain_json(const sp_explain_t *explain);
 
+/* Verdict, matches and limits only: one line of --batch. */
+json_t *sp_explain_json_short(const sp_explain_t *explain);
+
+/*
+ * Decides each line of "file", printing as many lines; returns the exit code.
+ * Of "request" geo, stored, stored_id and now are used.
+ */
+int sp_explain_batch(const char *file, const sp_policy_t *policy,
+    sp_request_t *request);
+
 
 #endif /* SP_CLI_EXPLAIN_H */

@@ -28,7 +28,45 @@ static json_t *sp_explain_json_policy(const sp_policy_t *policy);
 json_t *
 sp_explain_json(const sp_explain_t *explain)
 {
-    int                  rule;
+    int                 rule;
+    json_t             *root, *list;
+    unsigned            i;
+    const sp_policy_t  *policy;
+
+    policy = explain->policy;
+    root = sp_explain_json_short(explain);
+
+    json_object_set_new(root, "policy", sp_explain_json_policy(policy));
+
+    list = json_array();
+
+    for (rule = 0; rule < sp_policy_rules(policy); rule++) {
+        json_array_append_new(list, sp_explain_json_rule(explain, rule));
+    }
+
+    json_object_set_new(root, "rules", list);
+    json_object_set_new(root, "facts", sp_explain_json_facts(explain));
+
+    list = json_array();
+
+    for (i = 0; i < explain->request->nnotes; i++) {
+        json_array_append_new(list, sp_cli_json_str(
+                              sp_cstr(explain->request->notes[i])));
+    }
+
+    json_object_set_new(root, "notes", list);
+
+    if (explain->nearest != NULL) {
+        json_object_set(root, "would_be_allowed_if", explain->nearest);
+    }
+
+    return root;
+}
+
+
+json_t *
+sp_explain_json_short(const sp_explain_t *explain)
+{
     json_t              *root, *list;
     unsigned             i;
     const sp_policy_t   *policy;
@@ -60,7 +98,6 @@ sp_explain_json(const sp_explain_t *explain)
     }
 
     json_object_set_new(root, "excepted", json_boolean(verdict->excepted));
-    json_object_set_new(root, "policy", sp_explain_json_policy(policy));
 
     list = json_array();
 
@@ -71,28 +108,6 @@ sp_explain_json(const sp_explain_t *explain)
 
     json_object_set_new(root, "matches", list);
     json_object_set_new(root, "limits", sp_explain_json_limits(explain));
-
-    list = json_array();
-
-    for (rule = 0; rule < sp_policy_rules(policy); rule++) {
-        json_array_append_new(list, sp_explain_json_rule(explain, rule));
-    }
-
-    json_object_set_new(root, "rules", list);
-    json_object_set_new(root, "facts", sp_explain_json_facts(explain));
-
-    list = json_array();
-
-    for (i = 0; i < explain->request->nnotes; i++) {
-        json_array_append_new(list, sp_cli_json_str(
-                              sp_cstr(explain->request->notes[i])));
-    }
-
-    json_object_set_new(root, "notes", list);
-
-    if (explain->nearest != NULL) {
-        json_object_set(root, "would_be_allowed_if", explain->nearest);
-    }
 
     return root;
 }
