@@ -18,13 +18,14 @@
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      1             /* grows with each layout */
+#define SP_POLICY_LAYOUT      2             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256
 #define SP_EXPR_DEPTH         16
 #define SP_EXPR_BYTES         2048
 #define SP_RULES_MAX          10000
+#define SP_INVARIANTS_MAX     1000
 #define SP_TIERS              3             /* model tiers 1..3 */
 
 
@@ -53,6 +54,23 @@ typedef enum {
     SP_AGED_RECORD,
     SP_AGED_SOURCES
 } sp_aged_t;
+
+
+/*
+ * "invariants:": what must hold for every request for which "when" is true.
+ * Deciding does not read them; the analysis of a policy proves or refutes
+ * them. "throttle" counts as an allow here: it is one that has to wait.
+ */
+typedef struct {
+    sp_str_t  id;
+    sp_str_t  when;         /* as written */
+    int       never;        /* "never: ...": not so; 0 "always: ...": so */
+    int       deny;         /* "... deny"; 0 "... allow" */
+    sp_str_t  file;
+    unsigned  line;         /* of "never: allow", from 1 */
+    unsigned  col;          /* in characters, from 1 */
+    unsigned  len;
+} sp_policy_invariant_t;
 
 
 typedef struct {
@@ -107,6 +125,11 @@ sp_exception_kind_t sp_policy_exception_kind(const sp_policy_t *policy,
 sp_str_t sp_policy_exception_account(const sp_policy_t *policy, int rule);
 sp_str_t sp_policy_exception_authority(const sp_policy_t *policy, int rule);
 sp_str_t sp_policy_exception_ticket(const sp_policy_t *policy, int rule);
+
+/* Invariants by index, sorted by id. */
+int sp_policy_invariants(const sp_policy_t *policy);
+void sp_policy_invariant(const sp_policy_t *policy, int i,
+    sp_policy_invariant_t *invariant);
 
 /* Reasons: the built-in table with the policy's changes and additions. */
 const sp_reason_t *sp_policy_reason(const sp_policy_t *policy, int reason);

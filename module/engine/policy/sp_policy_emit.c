@@ -22,6 +22,7 @@
 static void sp_emit_all(sp_emit_t *e);
 static void sp_emit_rules(sp_emit_t *e);
 static void sp_emit_rule(sp_emit_t *e, const sp_lrule_t *rule);
+static void sp_emit_invariants(sp_emit_t *e);
 static void sp_emit_lists(sp_emit_t *e, const sp_lrule_t *rule,
     sp_rule_t *r);
 static void sp_emit_ast(sp_emit_t *e, const sp_lrule_t *rule,
@@ -201,6 +202,7 @@ sp_emit_all(sp_emit_t *e)
     sp_emit_reasons(e);
     sp_emit_rules(e);
     sp_emit_tiers(e);
+    sp_emit_invariants(e);
 
     p->name = sp_emit_str(e, l->name);
     p->revision = sp_emit_str(e, l->revision);
@@ -295,6 +297,44 @@ sp_emit_rule(sp_emit_t *e, const sp_lrule_t *rule)
     if (e->base != NULL) {
         ((sp_rule_t *) (void *) (e->base + e->policy->rules))[rule->index]
             = *r;
+    }
+}
+
+
+static void
+sp_emit_invariants(sp_emit_t *e)
+{
+    size_t                  i;
+    sp_mark_t               mark, key;
+    sp_invariant_t          row, *out;
+    const sp_linvariant_t  *from;
+
+    out = sp_emit_room(e, e->load->ninvariants * sizeof(sp_invariant_t),
+                       &e->policy->invariants);
+    e->policy->ninvariants = (uint32_t) e->load->ninvariants;
+
+    for (i = 0; i < e->load->ninvariants; i++) {
+        from = &e->load->invariants[i];
+        mark = sp_ynode_mark(from->what);
+        key = sp_ynode_mark(from->what->key);
+
+        memset(&row, 0, sizeof(row));
+
+        row.cond = e->node;
+        row.line = key.line;
+        row.col = key.col;
+        row.len = (mark.line == key.line && mark.col > key.col)
+                  ? mark.col + mark.len - key.col : key.len;
+        row.never = (uint8_t) from->never;
+        row.deny = (uint8_t) from->deny;
+        row.id = sp_emit_str(e, from->rule.id);
+        row.file = sp_emit_str(e, sp_cstr(key.file));
+
+        sp_emit_ast(e, &from->rule, from->rule.ast);
+
+        if (out != NULL) {
+            out[i] = row;
+        }
     }
 }
 

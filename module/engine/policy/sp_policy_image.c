@@ -116,6 +116,34 @@ sp_policy_exception_ticket(const sp_policy_t *policy, int rule)
 }
 
 
+int
+sp_policy_invariants(const sp_policy_t *policy)
+{
+    return (int) policy->ninvariants;
+}
+
+
+void
+sp_policy_invariant(const sp_policy_t *policy, int i,
+    sp_policy_invariant_t *invariant)
+{
+    const sp_node_t       *node;
+    const sp_invariant_t  *row;
+
+    row = sp_image_invariant(policy, i);
+    node = sp_image_at(policy, policy->nodes, sp_node_t) + row->cond;
+
+    invariant->id = sp_image_str(policy, row->id);
+    invariant->when = sp_image_str(policy, node->text);
+    invariant->never = row->never;
+    invariant->deny = row->deny;
+    invariant->file = sp_image_str(policy, row->file);
+    invariant->line = row->line;
+    invariant->col = row->col;
+    invariant->len = row->len;
+}
+
+
 const sp_reason_t *
 sp_policy_reason(const sp_policy_t *policy, int reason)
 {

@@ -177,6 +177,20 @@ typedef struct {
 } sp_rule_t;
 
 
+/* "never: allow" and its kin, sorted by id. */
+typedef struct {
+    uint32_t  cond;       /* node */
+    uint32_t  line;       /* of the word "never" or "always" */
+    uint32_t  col;
+    uint32_t  len;
+    uint8_t   never;
+    uint8_t   deny;
+    uint8_t   pad[6];
+    sp_ref_t  id;
+    sp_ref_t  file;
+} sp_invariant_t;
+
+
 struct sp_policy_s {
     uint32_t  magic;
     uint32_t  layout;
@@ -199,6 +213,8 @@ struct sp_policy_s {
     uint32_t  nglobs;
     uint32_t  strings;
     uint32_t  strings_len;
+    uint32_t  invariants;
+    uint32_t  ninvariants;
 
     uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
     uint32_t  pad;
@@ -219,6 +235,9 @@ struct sp_policy_s {
 
 #define sp_image_rule(policy, i)                                              \
     (sp_image_at(policy, (policy)->rules, sp_rule_t) + (i))
+
+#define sp_image_invariant(policy, i)                                         \
+    (sp_image_at(policy, (policy)->invariants, sp_invariant_t) + (i))
 
 #define sp_image_set(policy, i)                                               \
     (sp_image_at(policy, (policy)->sets, sp_set_t) + (i))

@@ -170,8 +170,19 @@ sp_policy_make(sp_load_t *l, const char *name, sp_str_t text)
         }
     }
 
+    for (i = 0; i < l->nroots; i++) {
+        const sp_ynode_t  *seq;
+
+        seq = sp_ynode_get(l->roots[i], "invariants");
+
+        if (seq != NULL) {
+            sp_load_invariants(l, seq);
+        }
+    }
+
     sp_load_models_finish(l);
     sp_load_check(l);
+    sp_load_invariants_finish(l);
 
     policy = NULL;
 

@@ -90,6 +90,14 @@ struct sp_lrule_s {
 
 
 typedef struct {
+    sp_lrule_t         rule;       /* id and condition */
+    const sp_ynode_t  *what;       /* "never: allow" */
+    int                never;
+    int                deny;
+} sp_linvariant_t;
+
+
+typedef struct {
     sp_str_t           code;
     sp_str_t           public_code;
     sp_str_t           text;
@@ -144,6 +152,9 @@ typedef struct {
 
     sp_ltier_t              *tiers;
     size_t                   ntiers;
+
+    sp_linvariant_t         *invariants;   /* sorted by id, once checked */
+    size_t                   ninvariants;
 
     int                      used_region;  /* ip.region is asked for */
 } sp_load_t;
@@ -213,6 +224,10 @@ void sp_load_models_finish(sp_load_t *l);
 /* sp_policy_rule.c */
 void sp_load_rules(sp_load_t *l, const sp_ynode_t *seq, sp_rule_kind_t kind);
 sp_lrule_t *sp_lrule_find(sp_load_t *l, sp_str_t id);
+
+/* sp_policy_invariant.c */
+void sp_load_invariants(sp_load_t *l, const sp_ynode_t *seq);
+void sp_load_invariants_finish(sp_load_t *l);
 
 /* sp_policy_throttle.c */
 void sp_load_throttle(sp_load_t *l, sp_lrule_t *rule);

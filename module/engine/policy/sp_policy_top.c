@@ -46,7 +46,6 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
     };
 
     static const char *const  later[][2] = {
-        { "invariants", "this version does not prove invariants" },
         { "facts", "this version has no facts of an operator's own" },
         { "routes", "this version has no routes of an operator's own" }
     };

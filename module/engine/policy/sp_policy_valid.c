@@ -23,6 +23,7 @@ static int sp_valid_atom(const sp_policy_t *p, const sp_node_t *node);
 static int sp_valid_set(const sp_policy_t *p, const sp_set_t *set);
 static int sp_valid_globs(const sp_policy_t *p, uint32_t off, uint32_t n);
 static int sp_valid_tables(const sp_policy_t *p);
+static int sp_valid_invariant(const sp_policy_t *p, uint32_t i);
 
 
 int
@@ -50,6 +51,9 @@ sp_policy_valid(const void *image, size_t size)
         || !sp_valid_table(p, p->reasons, p->nreasons, sizeof(sp_reason_t))
         || !sp_valid_table(p, p->tiers, p->ntiers, sizeof(sp_tier_name_t))
         || !sp_valid_table(p, p->strings, p->strings_len, 1)
+        || p->ninvariants > SP_INVARIANTS_MAX
+        || !sp_valid_table(p, p->invariants, p->ninvariants,
+                           sizeof(sp_invariant_t))
         || !sp_valid_globs(p, p->globs, p->nglobs)
         || !sp_valid_ref(p, p->name) || !sp_valid_ref(p, p->revision)
         || !sp_valid_ref(p, p->owner) || !sp_valid_ref(p, p->blocked_by)
@@ -66,6 +70,12 @@ sp_policy_valid(const void *image, size_t size)
 
     for (i = 0; i < p->nrules; i++) {
         if (!sp_valid_rule(p, i)) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < p->ninvariants; i++) {
+        if (!sp_valid_invariant(p, i)) {
             return 0;
         }
     }
@@ -240,6 +250,19 @@ sp_valid_rule(const sp_policy_t *p, uint32_t i)
 
     return r->cond < p->nnodes
            && sp_valid_node(p, r->cond, p->nnodes, 0);
+}
+
+
+static int
+sp_valid_invariant(const sp_policy_t *p, uint32_t i)
+{
+    const sp_invariant_t  *row;
+
+    row = sp_image_invariant(p, i);
+
+    return row->cond < p->nnodes && row->never <= 1 && row->deny <= 1
+           && sp_valid_ref(p, row->id) && sp_valid_ref(p, row->file)
+           && sp_valid_node(p, row->cond, p->nnodes, 0);
 }
 
 
