@@ -54,7 +54,8 @@ typedef struct {
     uint16_t  reason;
     uint8_t   truth;     /* SP_TRUE or SP_UNSURE */
     uint8_t   failed;    /* unsure because a source failed */
-    uint8_t   shadow;    /* would have matched; not enforced */
+    uint8_t   shadow;    /* would have matched; not enforced, or not for
+                            this account */
     uint8_t   model;     /* index of the model it was found for */
 } sp_match_t;
 
@@ -140,6 +141,14 @@ void sp_screen(const sp_policy_t *policy, const sp_account_t *account,
  */
 void sp_decide_screened(const sp_policy_t *policy, sp_facts_t *facts,
     const sp_screen_t *screen, sp_stage_t stage, sp_verdict_t *verdict);
+
+/*
+ * 1 if an account is among the first "share" hundredths of a percent of a
+ * rule's accounts: SHA-256(rule id, a zero byte, account id), as one big
+ * number, modulo 10000 is less than it. An account stays where it is while
+ * the share grows, and another rule sorts accounts another way.
+ */
+int sp_canary(sp_str_t rule, sp_str_t account, unsigned share);
 
 /* Turns an allow into a throttle: apply[which] has no room for wait_ms. */
 void sp_verdict_throttle(sp_verdict_t *verdict, int which, uint32_t wait_ms);

@@ -112,6 +112,15 @@ int sp_policy_rules(const sp_policy_t *policy);
 sp_str_t sp_policy_rule_id(const sp_policy_t *policy, int rule);
 sp_rule_kind_t sp_policy_rule_kind(const sp_policy_t *policy, int rule);
 
+/*
+ * Whom it is enforced for, in hundredths of a percent of the accounts: 10000
+ * all of them ("enforce"), 0 none ("shadow"), else those of a "canary N%",
+ * which sp_canary() (sp_decide.h) tells from the others.
+ */
+#define SP_CANARY_ALL  10000
+
+unsigned sp_policy_rule_share(const sp_policy_t *policy, int rule);
+
 /* The rule's own sentence for the caller, or empty. */
 sp_str_t sp_policy_rule_message(const sp_policy_t *policy, int rule);
 

@@ -11,6 +11,9 @@
 #define DECIDE_RANDOM_H
 
 
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+
 #include "decide_request.h"
 
 
@@ -27,6 +30,7 @@ typedef struct {
 typedef struct {
     sp_rule_kind_t  kind;
     int             shadow;
+    int             share;       /* of a canary, 1/100 %, or 0 */
     int             skip;
     int             dated;       /* 1: over, 2: in force, 0: always */
     int             account;     /* of an exception */
@@ -255,6 +259,34 @@ value(const rule_t *r, int i, const request_t *q)
 }
 
 
+/* 1 if rule number i is only watched for an account, as the manual says. */
+
+static inline int
+watched(const rule_t *r, int i, const char *account)
+{
+    char           all[80];
+    int            n;
+    BIGNUM        *number;
+    BN_ULONG       bucket;
+    unsigned       len;
+    unsigned char  digest[32];
+
+    if (r->share == 0) {
+        return r->shadow;
+    }
+
+    n = snprintf(all, sizeof(all), "r%02d%c%s", i, '\0', account);
+    assert_int_equal(EVP_Digest(all, (size_t) n, digest, &len, EVP_sha256(),
+                                NULL), 1);
+
+    number = BN_bin2bn(digest, 32, NULL);
+    bucket = BN_mod_word(number, 10000);
+    BN_free(number);
+
+    return bucket >= (BN_ULONG) r->share;
+}
+
+
 static inline void
 random_rule(policy_t *p, sp_rule_kind_t kind, int skip)
 {
@@ -266,6 +298,8 @@ random_rule(policy_t *p, sp_rule_kind_t kind, int skip)
 
     r->kind = kind;
     r->shadow = kind != SP_RULE_EXCEPTION && pick(8) == 0;
+    r->share = (kind == SP_RULE_DENY || kind == SP_RULE_THROTTLE)
+               && !r->shadow && pick(5) == 0 ? 1 + pick(9999) : 0;
     r->skip = skip && kind == SP_RULE_DENY && pick(4) == 0;
     r->dated = pick(6) == 0 ? 1 + pick(2) : 0;
     r->account = pick(2);
@@ -351,6 +385,11 @@ write_rule(const rule_t *r, int i, char *out, size_t size)
 
     if (r->shadow) {
         n += snprintf(out + n, size - (size_t) n, "    mode: shadow\n");
+
+    } else if (r->share) {
+        n += snprintf(out + n, size - (size_t) n,
+                      "    mode: canary %d.%02d%%\n", r->share / 100,
+                      r->share % 100);
     }
 
     if (r->kind == SP_RULE_THROTTLE) {

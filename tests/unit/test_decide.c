@@ -91,7 +91,9 @@ oracle(const policy_t *p, request_t *q)
     for (i = 0, allow = 0; i < p->n; i++) {
         const rule_t  *r = &p->rules[i];
 
-        if (r->shadow || r->dated == 1 || p->out[i]) {
+        if (r->dated == 1 || p->out[i]
+            || watched(r, i, q->account.id))
+        {
             continue;
         }
 
@@ -212,6 +214,7 @@ test_rules(void **state)
                            : (pick(2) ? SP_RULE_DENY : SP_RULE_THROTTLE), 1);
 
             p->rules[n].shadow = (which == 3);
+            p->rules[n].share = which == 3 ? 0 : p->rules[n].share;
             p->rules[n].replaces = -1;
         }
 

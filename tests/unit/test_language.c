@@ -102,11 +102,70 @@ test_invariants(void **state)
 }
 
 
+/* Who is in a canary stays in as it grows; the share is what was written. */
+
+static void
+test_canary(void **state)
+{
+    int           i, was, is, in[3], n;
+    char          id[32];
+    sp_str_t      s;
+    unsigned      share;
+    sp_policy_t  *policy;
+
+    static const unsigned  shares[] = { 1, 100, 2500 };
+
+    memset(in, 0, sizeof(in));
+    s.data = (unsigned char *) id;
+
+    for (i = 0; i < 20000; i++) {
+        s.len = (size_t) snprintf(id, sizeof(id), "acct_%d", i);
+        was = 0;
+
+        for (n = 0; n < 3; n++) {
+            is = sp_canary(SP_STR("rule-a"), s, shares[n]);
+            assert_true(is >= was);
+            in[n] += is;
+            was = is;
+        }
+
+        assert_int_equal(sp_canary(SP_STR("rule-a"), s, SP_CANARY_ALL), 1);
+        assert_int_equal(sp_canary(SP_STR("rule-a"), s, 0), 0);
+    }
+
+    assert_in_range(in[0], 0, 12);
+    assert_in_range(in[1], 140, 260);
+    assert_in_range(in[2], 4750, 5250);
+
+    /* printf 'owner-50\0acct_globex' | sha256sum, modulo 10000 */
+
+    for (share = 0; !sp_canary(SP_STR("owner-50"), SP_STR("acct_globex"),
+                               share); share++) { /* void */ }
+
+    assert_int_equal(share - 1, 8688);
+
+    policy = load(HEAD
+        "deny:\n"
+        "  - id: a\n    when: account.level < 1\n    reason: NET_VPN\n"
+        "    mode: canary 12.5%\n"
+        "  - id: b\n    when: account.level < 1\n    reason: NET_VPN\n"
+        "    mode: shadow\n"
+        "  - id: c\n    when: account.level < 1\n    reason: NET_VPN\n");
+
+    assert_int_equal(sp_policy_rule_share(policy, 0), 1250);
+    assert_int_equal(sp_policy_rule_share(policy, 1), 0);
+    assert_int_equal(sp_policy_rule_share(policy, 2), SP_CANARY_ALL);
+
+    free(policy);
+}
+
+
 int
 main(void)
 {
     static const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_invariants)
+        cmocka_unit_test(test_invariants),
+        cmocka_unit_test(test_canary)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,12 @@
 
 #define HEAD  "sallyport: 1\n"
 
+#define DENY                                                                  \
+    "deny:\n"                                                                 \
+    "  - id: low\n"                                                           \
+    "    when: account.level < 1\n"                                           \
+    "    reason: KYC_LEVEL\n"
+
 #define RULES                                                                 \
     "allow:\n"                                                                \
     "  - id: verified\n"                                                      \
@@ -115,6 +121,11 @@ test_profile(void **state)
         { HEAD RULES "    valid: {from: 2026-02-02, until: 2026-02-01}\n",
           104, 5, 5, "before" },
         { HEAD RULES "    mode: canary 10%\n", 104, 5, 11, "canary" },
+        { HEAD DENY "    mode: canary\n", 104, 6, 11, "0.01%" },
+        { HEAD DENY "    mode: canary 10\n", 104, 6, 11, "0.01%" },
+        { HEAD DENY "    mode: canary 0%\n", 104, 6, 11, "shadow" },
+        { HEAD DENY "    mode: canary 100%\n", 104, 6, 11, "enforce" },
+        { HEAD DENY "    mode: shaddow\n", 104, 6, 11, "'shadow'" },
         { HEAD "throttle:\n  - id: t\n    meter: tokens\n    per: [key.id]\n"
           "    rate: 1/s\n", 104, 4, 12, "requests" },
         { HEAD "throttle:\n  - id: t\n    meter: requests\n"

@@ -328,20 +328,20 @@ sp_decide_deny(sp_decision_state_t *d, uint32_t i, const sp_rule_t *rule,
     match.reason = rule->reason;
     match.truth = (uint8_t) (value & 3);
     match.failed = (value & 3) == SP_UNSURE && (value & SP_WHY_FAILED);
-    match.shadow = rule->shadow;
+    match.shadow = (uint8_t) sp_decide_watched(d, rule);
     match.model = (uint8_t) d->model;
 
-    if (maybe && !rule->shadow) {
+    if (maybe && !match.shadow) {
         d->pending = 1;
         return;
     }
 
-    if (match.lifted_by >= 0 && !rule->shadow) {
+    if (match.lifted_by >= 0 && !match.shadow) {
         d->lifted = 1;
     }
 
     sp_decide_record(d, &match, rule->rank,
-                     match.lifted_by < 0 && !rule->shadow);
+                     match.lifted_by < 0 && !match.shadow);
 }
 
 

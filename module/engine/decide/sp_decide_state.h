@@ -34,6 +34,9 @@ typedef struct {
 /* Dates and condition of a rule, with why bits. */
 unsigned sp_decide_value(const sp_decision_state_t *d, const sp_rule_t *rule);
 
+/* 1 if a match of the rule is only recorded, for this request's account. */
+int sp_decide_watched(const sp_decision_state_t *d, const sp_rule_t *rule);
+
 /* The first rule from i on, below last, that has to be asked; or last. */
 
 static inline uint32_t

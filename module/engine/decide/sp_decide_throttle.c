@@ -50,7 +50,7 @@ sp_decide_throttles(sp_decision_state_t *d)
             continue;
         }
 
-        if (rule->shadow) {
+        if ((rule->shadow || rule->share) && sp_decide_watched(d, rule)) {
             match.rule = (int32_t) i - 1;
             match.lifted_by = -1;
             match.reason = rule->reason;

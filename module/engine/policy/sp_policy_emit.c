@@ -250,6 +250,7 @@ sp_emit_rule(sp_emit_t *e, const sp_lrule_t *rule)
     r->rank = e->load->reasons[r->reason].row.rank;
     r->kind = (uint8_t) rule->kind;
     r->shadow = (uint8_t) rule->shadow;
+    r->share = (uint16_t) rule->share;
     r->skip = (rule->unknown == 2);
 
     /* a flag warns of what is so, unless it is told to warn of doubt too */

@@ -72,6 +72,17 @@ sp_policy_rule_kind(const sp_policy_t *policy, int rule)
 }
 
 
+unsigned
+sp_policy_rule_share(const sp_policy_t *policy, int rule)
+{
+    const sp_rule_t  *r;
+
+    r = sp_image_rule(policy, rule);
+
+    return r->shadow ? 0 : r->share ? r->share : SP_CANARY_ALL;
+}
+
+
 sp_str_t
 sp_policy_rule_message(const sp_policy_t *policy, int rule)
 {

@@ -173,7 +173,8 @@ typedef struct {
     sp_ref_t  ticket;
     sp_ref_t  file;
     uint32_t  line;
-    uint32_t  pad;
+    uint16_t  share;      /* of "canary N%", 1/100 %; 0: not a canary */
+    uint16_t  pad;
 } sp_rule_t;
 
 

@@ -70,6 +70,7 @@ struct sp_lrule_s {
     sp_rule_kind_t     kind;
     sp_exception_kind_t  exception;
     int                shadow;
+    unsigned           share;      /* of a canary, in 1/100 %, or 0 */
     int                unknown;    /* 0 not said, 1 match, 2 skip */
     int                reason;     /* index, or -1 */
     int                flags;

@@ -15,6 +15,8 @@ static void sp_load_rule(sp_load_t *l, const sp_ynode_t *node,
     sp_rule_kind_t kind);
 static sp_rc_t sp_load_rule_id(sp_load_t *l, sp_lrule_t *rule);
 static void sp_load_rule_common(sp_load_t *l, sp_lrule_t *rule);
+static int sp_load_canary(sp_load_t *l, sp_lrule_t *rule,
+    const sp_ynode_t *node);
 static void sp_load_rule_mode(sp_load_t *l, sp_lrule_t *rule);
 static void sp_load_valid(sp_load_t *l, sp_lrule_t *rule);
 static void sp_load_exception(sp_load_t *l, sp_lrule_t *rule);
@@ -193,6 +195,63 @@ sp_load_rule_common(sp_load_t *l, sp_lrule_t *rule)
 }
 
 
+/* "canary 10%"; 0 if it is another mode. */
+
+static int
+sp_load_canary(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *node)
+{
+    int64_t   bps;
+    sp_str_t  s;
+
+    static const sp_str_t  word = sp_str("canary");
+
+    s = node->text;
+
+    if (node->kind != SP_Y_SCALAR || s.len < word.len
+        || memcmp(s.data, word.data, word.len) != 0)
+    {
+        return 0;
+    }
+
+    if (rule->kind != SP_RULE_DENY && rule->kind != SP_RULE_THROTTLE) {
+        sp_load_error(l, node, 104,
+                      sp_diag_text("values: enforce, shadow"),
+                      "%s has no canary: only a deny rule or a throttle can "
+                      "be enforced for some of the accounts",
+                      sp_kind_names[rule->kind]);
+        return 1;
+    }
+
+    s.data += word.len;
+    s.len -= word.len;
+
+    if (s.len < 2 || s.data[0] != ' ') {
+        bps = 0;
+
+    } else {
+        s.data++;
+        s.len--;
+
+        if (sp_text_percent(s, &bps) != SP_OK) {
+            bps = 0;
+        }
+    }
+
+    if (bps < 1 || bps >= SP_CANARY_ALL) {
+        sp_load_error(l, node, 104, sp_diag_text("write 'canary 10%%'; none "
+                                                 "is 'shadow', all is "
+                                                 "'enforce'"),
+                      "a canary has a share of the accounts from 0.01%% to "
+                      "99.99%%");
+        return 1;
+    }
+
+    rule->share = (unsigned) bps;
+
+    return 1;
+}
+
+
 static void
 sp_load_rule_mode(sp_load_t *l, sp_lrule_t *rule)
 {
@@ -205,22 +264,20 @@ sp_load_rule_mode(sp_load_t *l, sp_lrule_t *rule)
 
     node = sp_ynode_get(rule->node, "mode");
 
-    if (node != NULL && node->kind == SP_Y_SCALAR && node->text.len > 5
-        && memcmp(node->text.data, "canary", 6) == 0)
-    {
-        sp_load_error(l, node, 104, NULL, "this version has no canary rules");
-
-    } else if (node != NULL) {
+    if (node != NULL && !sp_load_canary(l, rule, node)) {
         word = sp_value_word(l, node, modes, sp_nelts(modes));
         rule->shadow = (word == 1);
     }
 
-    if (rule->shadow && rule->kind == SP_RULE_DENY && rule->reason >= 0) {
+    if ((rule->shadow || rule->share) && rule->kind == SP_RULE_DENY
+        && rule->reason >= 0)
+    {
         class = l->reasons[rule->reason].row.class;
 
         if (class == SP_CLASS_LEGAL) {
-            sp_load_warn(l, node, 314, NULL, "a legal reason is in shadow: "
-                         "this rule refuses nothing");
+            sp_load_warn(l, node, 314, NULL, "a legal reason is in %s: this "
+                         "rule refuses %s", rule->shadow ? "shadow" : "canary",
+                         rule->shadow ? "nothing" : "some accounts only");
         }
     }
 

@@ -236,6 +236,7 @@ sp_valid_rule(const sp_policy_t *p, uint32_t i)
         || i >= p->first[r->kind + 1] || r->reason >= p->nreasons
         || r->rank != sp_policy_reason(p, r->reason)->rank
         || r->exception > SP_EXCEPTION_APPEAL
+        || r->share >= SP_CANARY_ALL || (r->share != 0 && r->shadow)
         || !sp_valid_ref(p, r->id) || !sp_valid_ref(p, r->message)
         || !sp_valid_ref(p, r->account) || !sp_valid_ref(p, r->authority)
         || !sp_valid_ref(p, r->ticket) || !sp_valid_ref(p, r->file)
