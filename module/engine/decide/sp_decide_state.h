@@ -63,6 +63,10 @@ sp_decide_next(const sp_decision_state_t *d, uint32_t i, uint32_t last)
 void sp_decide_record(sp_decision_state_t *d, const sp_match_t *match,
     unsigned rank, int stands);
 
+/* What a throttle rule debits by one row of its rates. */
+void sp_apply_set(const sp_policy_t *policy, uint32_t i,
+    const sp_rate_t *rate, sp_apply_t *apply);
+
 /* Adds the throttles of the current model; not 0: too many. */
 int sp_decide_throttles(sp_decision_state_t *d);
 

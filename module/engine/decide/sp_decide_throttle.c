@@ -140,17 +140,29 @@ sp_decide_apply(sp_decision_state_t *d, uint32_t i)
         return 0;
     }
 
+    sp_apply_set(d->policy, i, rate, apply);
+
+    return 0;
+}
+
+
+void
+sp_apply_set(const sp_policy_t *policy, uint32_t i, const sp_rate_t *rate,
+    sp_apply_t *apply)
+{
+    const sp_rule_t  *rule;
+
+    rule = sp_image_rule(policy, i);
+
     apply->rule = (int32_t) i;
     apply->reason = rule->reason;
-    apply->status = sp_policy_reason(d->policy, rule->reason)->status;
+    apply->status = sp_policy_reason(policy, rule->reason)->status;
     apply->per = rule->per;
     apply->interval = rate->interval;
     apply->tolerance = rate->tolerance;
     apply->limit = rate->limit;
     apply->period = rate->period;
     apply->burst = rate->burst;
-
-    return 0;
 }
 
 

@@ -1,0 +1,228 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains cases: what of a request, besides its records, rules can
+ * read and is the same for many requests. Cases are numbered as they come; a
+ * number that the table has forgotten is never given again.
+ */
+
+
+#include "sp_memo.h"
+#include "sp_memo_case.h"
+
+
+#define SP_CASES       512    /* a power of two */
+#define SP_CASE_MODEL  64     /* bytes of a name; longer ones have no case */
+#define SP_CASE_WORDS  3
+
+
+typedef struct {
+    uint64_t  word[SP_CASE_WORDS];
+    uint64_t  model[SP_CASE_MODEL / 8];   /* the name, then zeros */
+} sp_case_t;
+
+
+typedef struct {
+    uint64_t            number;      /* 0: empty */
+    uint64_t            hash;
+    const sp_policy_t  *policy;      /* with its first bytes: another policy */
+    uint64_t            policy_hash; /* may come to stand at its place */
+    sp_case_t           value;
+} sp_case_entry_t;
+
+
+struct sp_cases_s {
+    uint64_t         last;
+    sp_case_entry_t  entries[SP_CASES];
+};
+
+
+static int sp_case_take(const sp_facts_t *facts, sp_case_t *c);
+static uint64_t sp_case_hash(const sp_case_t *c, uint64_t hash);
+
+
+/* A state in three bits, and a small value above it. */
+
+static inline uint64_t
+sp_case_small(const sp_facts_t *facts, int field, unsigned *odd)
+{
+    const sp_value_t  *v;
+
+    v = &facts->v[field];
+
+    if (v->state != SP_FACT_KNOWN) {
+        return v->state;
+    }
+
+    *odd |= (uint64_t) v->u.i > 0xff;
+
+    return (uint64_t) v->u.i << 3 | SP_FACT_KNOWN;
+}
+
+
+static inline uint64_t
+sp_case_place(const sp_facts_t *facts, int field)
+{
+    const sp_value_t  *v;
+
+    v = &facts->v[field];
+
+    return v->state != SP_FACT_KNOWN
+           ? v->state : (uint64_t) v->u.place << 3 | SP_FACT_KNOWN;
+}
+
+
+size_t
+sp_cases_size(void)
+{
+    return sizeof(sp_cases_t);
+}
+
+
+sp_cases_t *
+sp_cases_init(void *room)
+{
+    memset(room, 0, sizeof(sp_cases_t));
+
+    return room;
+}
+
+
+uint64_t
+sp_case(sp_cases_t *cases, const sp_policy_t *policy,
+    const sp_facts_t *facts)
+{
+    uint64_t          hash, policy_hash;
+    sp_case_t         c;
+    sp_case_entry_t  *entry;
+
+    if (policy == NULL || !sp_case_take(facts, &c)) {
+        return 0;
+    }
+
+    memcpy(&policy_hash, sp_policy_hash(policy), sizeof(policy_hash));
+
+    hash = sp_case_hash(&c, policy_hash);
+    entry = &cases->entries[hash & (SP_CASES - 1)];
+
+    if (entry->hash == hash && entry->policy == policy
+        && entry->policy_hash == policy_hash
+        && memcmp(&entry->value, &c, sizeof(sp_case_t)) == 0)
+    {
+        return entry->number;
+    }
+
+    entry->number = ++cases->last;
+    entry->hash = hash;
+    entry->policy = policy;
+    entry->policy_hash = policy_hash;
+    entry->value = c;
+
+    return entry->number;
+}
+
+
+/* Every field of sp_case_has() must be here, and be here whole. */
+
+static int
+sp_case_take(const sp_facts_t *facts, sp_case_t *c)
+{
+    unsigned        odd;
+    const sp_str_t  *model;
+
+    if (facts->route_state != SP_ROUTE_FOUND || facts->nmodels > 1
+        || (facts->body_state != SP_BODYFACT_NONE
+            && facts->body_state != SP_BODYFACT_FINE))
+    {
+        return 0;
+    }
+
+    odd = 0;
+
+    c->word[0] = sp_case_place(facts, SP_F_IP_COUNTRY);
+    c->word[0] |= sp_case_small(facts, SP_F_IP_CLASS, &odd) << 35;
+    c->word[0] |= sp_case_small(facts, SP_F_KEY_COUNTRY_COUNT, &odd) << 46;
+    c->word[0] |= (uint64_t) facts->v[SP_F_IP_ASN].state << 57;
+    c->word[0] |= (uint64_t) facts->v[SP_F_REQUEST_TOKENS].state << 60;
+
+    c->word[1] = sp_case_place(facts, SP_F_IP_REGION);
+    c->word[1] |= sp_case_small(facts, SP_F_REQUEST_ROUTE, &odd) << 35;
+    c->word[1] |= sp_case_small(facts, SP_F_REQUEST_DIALECT, &odd) << 46;
+
+    c->word[2] = sp_case_small(facts, SP_F_IP_TOR, &odd);
+    c->word[2] |= sp_case_small(facts, SP_F_IP_VPN, &odd) << 11;
+    c->word[2] |= sp_case_small(facts, SP_F_IP_PROXY, &odd) << 22;
+    c->word[2] |= sp_case_small(facts, SP_F_IP_HOSTING, &odd) << 33;
+    c->word[2] |= sp_case_small(facts, SP_F_IP_RELAY, &odd) << 44;
+    c->word[2] |= (sp_case_small(facts, SP_F_REQUEST_STREAM, &odd) & 15) << 55;
+    c->word[2] |= (uint64_t) facts->v[SP_F_MODEL_ID].state << 59;
+
+    memset(c->model, 0, sizeof(c->model));
+
+    if (facts->nmodels != 0) {
+        model = &facts->models[0];
+
+        if (model->len == 0 || model->len > SP_CASE_MODEL) {
+            return 0;
+        }
+
+        memcpy(c->model, model->data, model->len);
+
+        /* "a" and "a\0" are two names; nor may a name look like none */
+
+        odd |= model->data[model->len - 1] == '\0';
+    }
+
+    return !odd;
+}
+
+
+static uint64_t
+sp_case_hash(const sp_case_t *c, uint64_t hash)
+{
+    unsigned  i;
+
+    for (i = 0; i < SP_CASE_WORDS; i++) {
+        hash = (hash ^ c->word[i]) * 0x9e3779b97f4a7c15;
+        hash ^= hash >> 29;
+    }
+
+    for (i = 0; i < SP_CASE_MODEL / 8 && c->model[i] != 0; i++) {
+        hash = (hash ^ c->model[i]) * 0x9e3779b97f4a7c15;
+        hash ^= hash >> 29;
+    }
+
+    return hash;
+}
+
+
+int
+sp_case_has(const sp_facts_t *facts, int field)
+{
+    switch (field) {
+
+    case SP_F_IP_CLASS:
+    case SP_F_IP_COUNTRY:
+    case SP_F_IP_REGION:
+    case SP_F_IP_TOR:
+    case SP_F_IP_VPN:
+    case SP_F_IP_PROXY:
+    case SP_F_IP_HOSTING:
+    case SP_F_IP_RELAY:
+    case SP_F_KEY_COUNTRY_COUNT:
+    case SP_F_MODEL_ID:
+    case SP_F_MODEL_TIER:           /* the policy's, of model.id */
+    case SP_F_REQUEST_ROUTE:
+    case SP_F_REQUEST_STREAM:
+    case SP_F_REQUEST_DIALECT:
+        return 1;
+
+    case SP_F_IP_ASN:               /* only that there is none */
+    case SP_F_REQUEST_TOKENS:
+        return facts->v[field].state != SP_FACT_KNOWN;
+
+    default:
+        return 0;
+    }
+}
