@@ -269,15 +269,15 @@ bench: ## measures what the gate costs beside bare nginx
 	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/bench/run
 
+CAMPAIGN_CASES ?= 3000000
+
 .PHONY: campaign
-campaign: ## the long faults campaign of tests/fault
-	@if [ ! -x tests/fault/campaign ]; then \
-	    echo 'there is no campaign in this version: tests/fault/campaign' >&2; \
-	    exit 1; \
-	fi
+campaign: ## the long tests: faults, and the engine against the reference
 	@scripts/packages build nginx run test
 	+@$(SUB) $(TEST_DEPS)
-	@BUILD=$(BUILD) tests/fault/campaign
+	@[ ! -x tests/fault/campaign ] || BUILD=$(BUILD) tests/fault/campaign
+	@BUILD=$(BUILD) SALLYPORT_REFERENCE_CASES=$(CAMPAIGN_CASES) \
+	    node --test tests/reference/*.test.mjs
 
 .PHONY: platforms
 platforms: ## tests with nginx of each Debian suite, from source [PLATFORMS=]

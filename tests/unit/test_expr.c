@@ -139,6 +139,7 @@ test_mistakes(void **state)
         { "ip.country in @embargoed", 0, 0, 0, NULL },
         { "ip.region in @areas and ip.country in @mixed", 0, 0, 0, NULL },
         { "now >= 2024-02-29 and now < 2026-11-23T12:00:00Z", 0, 0, 0, NULL },
+        { "now >= 2026-11-23T14:00:00+02:00", 0, 0, 0, NULL },
         { "account.tags in [vip] or account.tags in @labels", 0, 0, 0, NULL },
         { "model.id in @big or model.id in [\"gpt-4.1\", o3]", 0, 0, 0,
           NULL },
