@@ -115,6 +115,14 @@ void sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
     sp_verdict_t *verdict);
 
 /*
+ * Fills in the facts that a policy declares, from the account's record. Every
+ * decision sees to that by itself; call it before one to replace such a fact,
+ * or to read it without a decision. What the record has but not in the form
+ * that was declared is unknown.
+ */
+void sp_facts_own(sp_facts_t *facts, const sp_policy_t *policy);
+
+/*
  * What an account's record settles by itself: the rules that cannot match
  * whatever the rest of a request may be. A definite value in Kleene's logic
  * stays when unknown facts become known, so leaving those rules out changes

@@ -77,7 +77,9 @@ typedef enum {
 
 
 typedef struct {
-    sp_value_t           v[SP_FIELDS];
+    sp_value_t           v[SP_FACTS_MAX];
+    const void          *own_of;         /* the policy that named the last
+                                            SP_OWN_FACTS_MAX of them */
     sp_keyfact_t         key_state;
     sp_acctfact_t        account_state;
     sp_bodyfact_t        body_state;

@@ -91,6 +91,15 @@ typedef enum {
 } sp_field_id_t;
 
 
+/*
+ * Facts that a policy declares ("facts:", account.x_*) have the numbers after
+ * these; sp_policy_field() (sp_policy.h) has their rows.
+ */
+
+#define SP_OWN_FACTS_MAX  16
+#define SP_FACTS_MAX      (SP_FIELDS + SP_OWN_FACTS_MAX)
+
+
 typedef struct {
     const char         *name;       /* "account.status" */
     sp_type_t           type;
@@ -103,7 +112,7 @@ typedef struct {
 } sp_field_t;
 
 
-/* The row of a field; never NULL for 0..SP_FIELDS - 1. */
+/* The row of a built-in field; never NULL for 0..SP_FIELDS - 1. */
 const sp_field_t *sp_field(int id);
 
 /* The id of a name, or -1. */

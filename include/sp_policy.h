@@ -18,7 +18,7 @@
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      2             /* grows with each layout */
+#define SP_POLICY_LAYOUT      3             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256
@@ -134,6 +134,33 @@ sp_exception_kind_t sp_policy_exception_kind(const sp_policy_t *policy,
 sp_str_t sp_policy_exception_account(const sp_policy_t *policy, int rule);
 sp_str_t sp_policy_exception_authority(const sp_policy_t *policy, int rule);
 sp_str_t sp_policy_exception_ticket(const sp_policy_t *policy, int rule);
+
+/*
+ * The facts that the rules of a policy may read: 0..SP_FIELDS - 1 are those of
+ * sp_field(), then come those that it declares under "facts:". "policy" NULL:
+ * the former only.
+ */
+typedef struct {
+    sp_str_t     name;
+    sp_type_t    type;
+    sp_source_t  source;
+    int          optional;  /* may be absent */
+    int64_t      min, max;  /* of SP_T_INT */
+    int          nvalues;   /* of SP_T_ENUM */
+    sp_str_t     help;      /* the policy's "note:", or that of the table */
+} sp_policy_field_t;
+
+int sp_policy_fields(const sp_policy_t *policy);
+void sp_policy_field(const sp_policy_t *policy, int id,
+    sp_policy_field_t *field);
+sp_str_t sp_policy_field_name(const sp_policy_t *policy, int id);
+sp_type_t sp_policy_field_type(const sp_policy_t *policy, int id);
+int sp_policy_field_find(const sp_policy_t *policy, sp_str_t name); /* or -1 */
+
+/* The word of an enum's value, empty outside; and back, or -1. */
+sp_str_t sp_policy_enum_name(const sp_policy_t *policy, int id,
+    int64_t number);
+int sp_policy_enum_find(const sp_policy_t *policy, int id, sp_str_t word);
 
 /* Invariants by index, sorted by id. */
 int sp_policy_invariants(const sp_policy_t *policy);

@@ -192,12 +192,14 @@ sp_explain_json_node(void *ctx, int depth, sp_str_t text, sp_truth_t value,
 {
     int                 i;
     json_t             *row, *facts;
+    sp_str_t            name;
     sp_explain_tree_t  *tree = ctx;
 
     facts = json_object();
 
     for (i = 0; i < nfields; i++) {
-        json_object_set_new(facts, sp_field(fields[i])->name,
+        name = sp_policy_field_name(tree->explain->policy, fields[i]);
+        json_object_setn_new(facts, (const char *) name.data, name.len,
             sp_fact_json(&tree->explain->request->facts, fields[i]));
     }
 
@@ -236,13 +238,15 @@ sp_explain_json_limits(const sp_explain_t *explain)
 static json_t *
 sp_explain_json_facts(const sp_explain_t *explain)
 {
-    int      i;
-    json_t  *facts;
+    int        i;
+    json_t    *facts;
+    sp_str_t   name;
 
     facts = json_object();
 
-    for (i = 0; i < SP_FIELDS; i++) {
-        json_object_set_new(facts, sp_field(i)->name,
+    for (i = 0; i < sp_policy_fields(explain->policy); i++) {
+        name = sp_policy_field_name(explain->policy, i);
+        json_object_setn_new(facts, (const char *) name.data, name.len,
                             sp_fact_json(&explain->request->facts, i));
     }
 

@@ -201,7 +201,9 @@ sp_explain_effect(const sp_explain_t *explain, int rule, sp_truth_t value)
 
     if (match != NULL) {
         if (match->shadow) {
-            return "matches, but is only watched (shadow)";
+            return sp_policy_rule_share(explain->policy, rule) != 0
+                   ? "matches, but is only watched for this account (canary)"
+                   : "matches, but is only watched (shadow)";
         }
 
         if (match->lifted_by >= 0) {
@@ -263,7 +265,10 @@ sp_explain_node(void *ctx, int depth, sp_str_t text, sp_truth_t value,
            sp_explain_truth(value));
 
     for (i = 0; i < nfields && i < SP_EXPLAIN_FIELDS; i++) {
-        printf("%s%s = ", i != 0 ? ", " : " ", sp_field(fields[i])->name);
+        printf("%s", i != 0 ? ", " : " ");
+        sp_cli_print_safe(stdout, sp_policy_field_name(explain->policy,
+                                                       fields[i]));
+        printf(" = ");
         sp_cli_print_safe(stdout, sp_cstr(sp_fact_text(
                           &explain->request->facts, fields[i], buf)));
     }
@@ -277,19 +282,21 @@ sp_explain_facts(const sp_explain_t *explain)
 {
     int                i;
     char               buf[SP_FACT_TEXT];
+    sp_str_t           name;
     const sp_facts_t  *facts;
 
     facts = &explain->request->facts;
     printf("facts\n");
 
-    for (i = 0; i < SP_FIELDS; i++) {
+    for (i = 0; i < sp_policy_fields(explain->policy); i++) {
         if (!explain->all && (facts->v[i].state == SP_FACT_UNKNOWN
                               || facts->v[i].state == SP_FACT_ABSENT))
         {
             continue;
         }
 
-        printf("  %-28s ", sp_field(i)->name);
+        name = sp_policy_field_name(explain->policy, i);
+        printf("  %-28.*s ", (int) name.len, (const char *) name.data);
         sp_cli_print_safe(stdout, sp_cstr(sp_fact_text(facts, i, buf)));
         putchar('\n');
     }

@@ -38,7 +38,10 @@ void sp_fact_free(sp_fact_memory_t **memory);
 sp_rc_t sp_fact_set(sp_facts_t *facts, int field, const json_t *json,
     sp_fact_memory_t **memory);
 
-/* "IR", "absent", "[SG, MY]", "90d"; returns buf. */
+/*
+ * "IR", "absent", "[SG, MY]", "90d"; returns buf. Facts that a policy
+ * declares are written by sp_fact_text() only.
+ */
 const char *sp_fact_text(const sp_facts_t *facts, int field,
     char buf[SP_FACT_TEXT]);
 const char *sp_fact_value_text(const sp_value_t *value, int field,

@@ -8,10 +8,14 @@
 
 #include <arpa/inet.h>
 
+#include "sp_policy.h"
+
 #include "fact.h"
 
 
 static const char *sp_fact_state_text(const sp_value_t *v);
+static const char *sp_fact_any_text(const sp_policy_t *policy,
+    const sp_value_t *v, int field, char buf[SP_FACT_TEXT]);
 static void sp_fact_list_text(const sp_value_t *v, int field,
     char buf[SP_FACT_TEXT]);
 static void sp_fact_duration_text(int64_t seconds, char buf[SP_FACT_TEXT]);
@@ -44,13 +48,22 @@ sp_fact_state_text(const sp_value_t *v)
 const char *
 sp_fact_text(const sp_facts_t *facts, int field, char buf[SP_FACT_TEXT])
 {
-    return sp_fact_value_text(&facts->v[field], field, buf);
+    return sp_fact_any_text(facts->own_of, &facts->v[field], field, buf);
 }
 
 
 const char *
 sp_fact_value_text(const sp_value_t *v, int field, char buf[SP_FACT_TEXT])
 {
+    return sp_fact_any_text(NULL, v, field, buf);
+}
+
+
+static const char *
+sp_fact_any_text(const sp_policy_t *policy, const sp_value_t *v, int field,
+    char buf[SP_FACT_TEXT])
+{
+    sp_str_t     s;
     const char  *word;
 
     word = sp_fact_state_text(v);
@@ -62,15 +75,16 @@ sp_fact_value_text(const sp_value_t *v, int field, char buf[SP_FACT_TEXT])
 
     buf[0] = '\0';
 
-    switch (sp_field(field)->type) {
+    switch (sp_policy_field_type(policy, field)) {
 
     case SP_T_BOOL:
         (void) snprintf(buf, SP_FACT_TEXT, "%s", v->u.i ? "yes" : "no");
         break;
 
     case SP_T_ENUM:
-        word = sp_enum_name(sp_field(field)->values, v->u.i);
-        (void) snprintf(buf, SP_FACT_TEXT, "%s", word != NULL ? word : "?");
+        s = sp_policy_enum_name(policy, field, v->u.i);
+        (void) snprintf(buf, SP_FACT_TEXT, "%.*s", s.len ? (int) s.len : 1,
+                        s.len ? (const char *) s.data : "?");
         break;
 
     case SP_T_STRING:
@@ -196,7 +210,7 @@ sp_fact_json(const sp_facts_t *facts, int field)
         return json_pack("{s:s}", "state", sp_fact_state_text(v));
     }
 
-    switch (sp_field(field)->type) {
+    switch (sp_policy_field_type(facts->own_of, field)) {
 
     case SP_T_BOOL:
         return json_boolean(v->u.i != 0);

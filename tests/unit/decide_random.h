@@ -58,7 +58,7 @@ static const sp_policy_opts_t  opts = { NOW, 1 };
 
 /* The atoms, as text and as what they mean. */
 
-#define ATOMS  14
+#define ATOMS  17
 
 static inline void
 atom_text(int atom, int k, char *out, size_t size)
@@ -70,7 +70,8 @@ atom_text(int atom, int k, char *out, size_t size)
         "ip.country in account.places", "owner_share(@two) >= %d%%",
         "has(model.tier)", "request.stream",
         "account.status in [pending, review]",
-        "account.verified_age >= %dd"
+        "account.verified_age >= %dd", "account.x_flag",
+        "account.x_number >= %d", "has(account.x_flag)"
     };
 
     switch (atom) {
@@ -88,6 +89,7 @@ atom_text(int atom, int k, char *out, size_t size)
         break;
     case 0:
     case 13:
+    case 15:
         snprintf(out, size, shapes[atom], k % 4);
         break;
     default:
@@ -103,18 +105,64 @@ truth(int yes)
 }
 
 
+/* Of a fact that the policy declares: 1, and its text, if the record has it. */
+
+static inline int
+own_text(const request_t *r, const char *name, sp_str_t *s)
+{
+    return sp_account_own(r->facts.account, sp_cstr(name), s) == SP_OK;
+}
+
+
+/* x_flag is a bool; x_number is 0..5, and 2 where the record has none. */
+
+static inline sp_truth_t
+own_value(int atom, int k, const request_t *r)
+{
+    sp_str_t  s;
+
+    if (r->facts.account == NULL) {
+        return SP_UNSURE;
+    }
+
+    if (atom == 15) {
+
+        if (!own_text(r, "x_number", &s)) {
+            return truth(2 >= k % 4);
+        }
+
+        return s.len != 1 || s.data[0] > '5' ? SP_UNSURE
+               : truth(s.data[0] - '0' >= k % 4);
+    }
+
+    if (!own_text(r, "x_flag", &s)) {
+        return atom == 16 ? SP_FALSE : SP_UNSURE;
+    }
+
+    if (!sp_str_eq(s, SP_STR("yes")) && !sp_str_eq(s, SP_STR("no"))) {
+        return SP_UNSURE;
+    }
+
+    return atom == 16 ? SP_TRUE : truth(s.data[0] == 'y');
+}
+
+
 static inline sp_truth_t
 atom_value(int atom, int k, const request_t *r)
 {
     int                i, low, high, in;
     const sp_value_t  *v = r->facts.v;
 
-    static const int  fields[ATOMS] = {
+    static const int  fields[] = {
         SP_F_ACCOUNT_LEVEL, SP_F_ACCOUNT_STATUS, SP_F_IP_COUNTRY,
         SP_F_IP_COUNTRY, SP_F_IP_COUNTRY, SP_F_MODEL_TIER, SP_F_IP_VPN,
         SP_F_ACCOUNT_INCORPORATED, SP_F_IP_COUNTRY, -1, SP_F_MODEL_TIER,
         SP_F_REQUEST_STREAM, SP_F_ACCOUNT_STATUS, SP_F_ACCOUNT_VERIFIED_AGE
     };
+
+    if (atom > 13) {
+        return own_value(atom, k, r);
+    }
 
     if (atom == 4 || atom == 10) {
         v += fields[atom];
@@ -437,7 +485,9 @@ compile(const policy_t *p)
     };
 
     n = (size_t) snprintf(text, TEXT,
-        "sallyport: 1\npolicy: random\nlists:\n  two:\n    type: country\n"
+        "sallyport: 1\npolicy: random\nfacts:\n"
+        "  account.x_flag: {type: bool}\n"
+        "  account.x_number: {type: int, max: 5, absent: 2}\nlists:\n  two:\n    type: country\n"
         "    items: [IR, CN]\nmodels:\n  tiers:\n    1: [m-one]\n"
         "    2: [m-two]\n");
 

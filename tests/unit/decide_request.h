@@ -54,6 +54,21 @@ place(const char *code)
 }
 
 
+/* A field of the operator's own, kept as a record keeps it. */
+
+static inline void
+own_field(sp_account_t *a, const char *name, const char *value)
+{
+    char  *p = a->own + a->own_len;
+
+    p = stpcpy(p, name) + 1;
+    p = stpcpy(p, value) + 1;
+
+    a->own_len = (uint16_t) (p - a->own);
+    a->nown++;
+}
+
+
 static inline void
 random_account(sp_account_t *a)
 {
@@ -84,6 +99,16 @@ random_account(sp_account_t *a)
         a->owners[i].places[0] = place(countries[pick(4)]);
         a->owners[i].min = a->owners[i].max = (uint16_t) (1000 * pick(4));
         a->nowners++;
+    }
+
+    if (pick(3)) {
+        own_field(a, "x_flag", (const char *[]) { "yes", "no", "maybe" }
+                               [pick(3)]);
+    }
+
+    if (pick(3)) {
+        own_field(a, "x_number", (const char *[]) { "0", "1", "3", "5", "7" }
+                                 [pick(5)]);
     }
 
     for (i = 0; i < pick(3); i++) {

@@ -160,12 +160,174 @@ test_canary(void **state)
 }
 
 
+/* Facts of a policy's own, from a record as the store has it. */
+
+static void
+record(sp_account_t *account, const char *name, const char *value)
+{
+    size_t             n;
+    sp_pair_t          pairs[6];
+    sp_record_error_t  error;
+
+    static const char *const  base[][2] = {
+        { "v", "1" }, { "ver", "1" }, { "type", "individual" },
+        { "status", "unverified" }, { "level", "0" }
+    };
+
+    for (n = 0; n < 5; n++) {
+        pairs[n].name = sp_cstr(base[n][0]);
+        pairs[n].value = sp_cstr(base[n][1]);
+    }
+
+    if (name != NULL) {
+        pairs[n].name = sp_cstr(name);
+        pairs[n++].value = sp_cstr(value);
+    }
+
+    if (sp_account_parse(account, SP_STR("acct_1"), pairs, n, &error)
+        != SP_OK)
+    {
+        fail_msg("record: %s %s", error.field, error.why);
+    }
+}
+
+
+static void
+test_own(void **state)
+{
+    int                 id, at;
+    size_t              i;
+    char                name[32], field[32];
+    sp_facts_t          facts;
+    sp_policy_t        *policy;
+    sp_account_t        account;
+    sp_policy_field_t   row;
+
+    static const char  source[] = HEAD
+        "facts:\n"
+        "  account.x_cleared: {type: bool, note: cleared by the desk}\n"
+        "  account.x_no: {type: bool, absent: no}\n"
+        "  account.x_risk: {type: int, max: 100}\n"
+        "  account.x_seven: {type: int, min: 5, max: 9, absent: 7}\n"
+        "  account.x_kind: {type: enum, values: [lab, reseller], "
+        "absent: lab}\n"
+        "  account.x_desk: {type: string}\n"
+        "  account.x_team: {type: string, absent: core}\n"
+        "  account.x_site: {type: place}\n"
+        "  account.x_seat: {type: place, absent: SG}\n"
+        "  account.x_audit: {type: age}\n"
+        "lists:\n  asia: {type: country, items: [SG, MY]}\n"
+        "allow:\n"
+        "  - id: a-cleared\n    when: account.x_cleared\n"
+        "  - id: b-no\n    when: not account.x_no\n"
+        "  - id: c-risk\n    when: account.x_risk <= 40\n"
+        "  - id: d-seven\n    when: account.x_seven in [6, 7]\n"
+        "  - id: e-kind\n    when: account.x_kind == lab\n"
+        "  - id: f-desk\n    when: account.x_desk in [fra, sin]\n"
+        "  - id: g-team\n    when: account.x_team == core\n"
+        "  - id: h-site\n    when: account.x_site in @asia\n"
+        "  - id: i-seat\n    when: account.x_seat in @asia\n"
+        "  - id: j-audit\n    when: account.x_audit < 90d\n"
+        "  - id: k-same\n    when: account.x_site == account.x_seat\n"
+        "throttle:\n"
+        "  - id: t\n    meter: requests\n    per: [account.id]\n"
+        "    rate: {by: account.x_kind, lab: 10/min, reseller: 60/min}\n";
+
+    static const struct {
+        const char  *name, *value, *rule;
+        sp_truth_t   truth;
+        int          state;
+    } table[] = {
+        { "cleared", "yes", "a-cleared", SP_TRUE, SP_FACT_KNOWN },
+        { "cleared", "no", "a-cleared", SP_FALSE, SP_FACT_KNOWN },
+        { "cleared", "1", "a-cleared", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "cleared", NULL, "a-cleared", SP_UNSURE, SP_FACT_ABSENT },
+        { "no", NULL, "b-no", SP_TRUE, SP_FACT_KNOWN },
+        { "no", "true", "b-no", SP_FALSE, SP_FACT_KNOWN },
+        { "no", "NO", "b-no", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "risk", "40", "c-risk", SP_TRUE, SP_FACT_KNOWN },
+        { "risk", "41", "c-risk", SP_FALSE, SP_FACT_KNOWN },
+        { "risk", "101", "c-risk", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "risk", "040", "c-risk", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "risk", "-1", "c-risk", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "seven", NULL, "d-seven", SP_TRUE, SP_FACT_KNOWN },
+        { "seven", "4", "d-seven", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "seven", "9", "d-seven", SP_FALSE, SP_FACT_KNOWN },
+        { "kind", NULL, "e-kind", SP_TRUE, SP_FACT_KNOWN },
+        { "kind", "reseller", "e-kind", SP_FALSE, SP_FACT_KNOWN },
+        { "kind", "resellers", "e-kind", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "desk", "sin", "f-desk", SP_TRUE, SP_FACT_KNOWN },
+        { "desk", "lon", "f-desk", SP_FALSE, SP_FACT_KNOWN },
+        { "desk", NULL, "f-desk", SP_UNSURE, SP_FACT_ABSENT },
+        { "team", NULL, "g-team", SP_TRUE, SP_FACT_KNOWN },
+        { "site", "MY-10", "h-site", SP_TRUE, SP_FACT_KNOWN },
+        { "site", "DE", "h-site", SP_FALSE, SP_FACT_KNOWN },
+        { "site", "ZZ", "h-site", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "site", "Malaysia", "h-site", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "seat", NULL, "i-seat", SP_TRUE, SP_FACT_KNOWN },
+        { "seat", "DE", "i-seat", SP_FALSE, SP_FACT_KNOWN },
+        { "audit", "1795435200", "j-audit", SP_TRUE, SP_FACT_KNOWN },
+        { "audit", "1787659200", "j-audit", SP_FALSE, SP_FACT_KNOWN },
+        { "audit", "1787659201", "j-audit", SP_TRUE, SP_FACT_KNOWN },
+        { "audit", "2026-11-23", "j-audit", SP_UNSURE, SP_FACT_UNKNOWN },
+        { "site", "SG", "k-same", SP_TRUE, SP_FACT_KNOWN },
+        { "site", "MY", "k-same", SP_FALSE, SP_FACT_KNOWN }
+    };
+
+    policy = load(source);
+    assert_int_equal(sp_policy_fields(policy), SP_FIELDS + 10);
+
+    sp_policy_field(policy, SP_FIELDS, &row);
+    same_text(row.name, "account.x_cleared");
+    same_text(row.help, "cleared by the desk");
+    assert_int_equal(row.type, SP_T_BOOL);
+    assert_int_equal(row.optional, 1);
+
+    for (i = 0; i < sp_nelts(table); i++) {
+        snprintf(name, sizeof(name), "account.x_%s", table[i].name);
+        snprintf(field, sizeof(field), "x_%s", table[i].name);
+        record(&account, table[i].value ? field : NULL, table[i].value);
+
+        sp_facts_init(&facts, NOW);
+        sp_facts_account(&facts, SP_ACCTFACT_FOUND, &account);
+        sp_facts_own(&facts, policy);
+
+        id = sp_policy_field_find(policy, sp_cstr(name));
+        assert_true(id >= SP_FIELDS);
+
+        for (at = 0; !sp_str_eq(sp_policy_rule_id(policy, at),
+                                sp_cstr(table[i].rule)); at++) { /* void */ }
+
+        if (facts.v[id].state != table[i].state
+            || sp_rule_value(policy, at, &facts) != table[i].truth)
+        {
+            fail_msg("row %zu: x_%s: %s: state %d, value %d", i,
+                     table[i].name, table[i].value, facts.v[id].state,
+                     sp_rule_value(policy, at, &facts));
+        }
+    }
+
+    /* a dead store is no finding about the account */
+
+    sp_facts_account(&facts, SP_ACCTFACT_FAILED, NULL);
+    assert_null(facts.own_of);
+    sp_facts_own(&facts, policy);
+    assert_int_equal(facts.v[SP_FIELDS].state, SP_FACT_FAILED);
+    sp_facts_account(&facts, SP_ACCTFACT_INVALID, NULL);
+    sp_facts_own(&facts, policy);
+    assert_int_equal(facts.v[SP_FIELDS].state, SP_FACT_UNKNOWN);
+
+    free(policy);
+}
+
+
 int
 main(void)
 {
     static const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_invariants),
-        cmocka_unit_test(test_canary)
+        cmocka_unit_test(test_canary),
+        cmocka_unit_test(test_own)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

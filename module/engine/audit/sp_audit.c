@@ -476,7 +476,8 @@ sp_audit_match(sp_out_t *out, const sp_policy_t *policy,
 
     for (i = 0; i < n && i < (int) sp_nelts(fields); i++) {
         sp_out_raw(out, ",", i != 0);
-        sp_out_word(out, sp_field(fields[i])->name);
+        sp_out_text(out, sp_policy_field_name(policy, fields[i]),
+                    SP_AUDIT_TEXT);
     }
 
     sp_out_lit(out, "]");

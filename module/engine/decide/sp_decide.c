@@ -148,6 +148,10 @@ sp_decide_start(sp_decision_state_t *d, const sp_policy_t *policy,
     d->lifted = 0;
     d->model = SP_MODELS_MAX;        /* none yet */
     d->models = facts->nmodels ? facts->nmodels : 1;
+
+    if (policy->nown != 0 && facts->own_of != policy) {
+        sp_facts_own(facts, policy);
+    }
 }
 
 

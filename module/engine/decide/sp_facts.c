@@ -154,6 +154,7 @@ sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
         state = SP_ACCTFACT_UNKNOWN;
     }
 
+    facts->own_of = NULL;
     facts->account_state = state;
     facts->account = state == SP_ACCTFACT_FOUND ? account : NULL;
 

@@ -15,7 +15,7 @@ static int sp_screen_idle(const sp_policy_t *policy, const sp_rule_t *rule,
     const sp_facts_t *facts);
 static int64_t sp_screen_until(const sp_policy_t *policy,
     const sp_facts_t *facts, int64_t now);
-static int sp_screen_grows(int field);
+static int sp_screen_grows(const sp_policy_t *policy, int field);
 
 
 void
@@ -36,6 +36,7 @@ sp_screen(const sp_policy_t *policy, const sp_account_t *account,
     }
 
     sp_facts_account(&facts, SP_ACCTFACT_FOUND, account);
+    sp_facts_own(&facts, policy);
 
     /* the one fact that comes of the record and of the address */
 
@@ -102,7 +103,7 @@ sp_screen_until(const sp_policy_t *policy, const sp_facts_t *facts,
 
     for (i = 0; i < policy->nnodes; i++, node++) {
 
-        if (node->op != SP_OP_INT || !sp_screen_grows(node->field)) {
+        if (node->op != SP_OP_INT || !sp_screen_grows(policy, node->field)) {
             continue;
         }
 
@@ -127,11 +128,11 @@ sp_screen_until(const sp_policy_t *policy, const sp_facts_t *facts,
 
 
 static int
-sp_screen_grows(int field)
+sp_screen_grows(const sp_policy_t *policy, int field)
 {
     sp_type_t  type;
 
-    type = sp_field(field)->type;
+    type = sp_policy_field_type(policy, field);
 
     return type == SP_T_DURATION || type == SP_T_TIME;
 }

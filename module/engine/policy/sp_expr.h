@@ -79,6 +79,9 @@ sp_str_t sp_expr_line(const sp_expr_t *x, unsigned off);
 #define sp_expr_tok_error(x, code, help, ...)                                 \
     sp_expr_error(x, code, (x)->tok.off, (x)->tok.len, help, __VA_ARGS__)
 
+#define sp_expr_field(x, id)   sp_load_field((x)->load, id)
+#define sp_expr_find(x, name)  sp_load_field_find((x)->load, name)
+
 sp_ast_t *sp_expr_node(sp_expr_t *x, sp_op_t op, unsigned off);
 
 /* Types of one test; "x" stands on the token after the operator. */
@@ -93,7 +96,7 @@ sp_rc_t sp_check_unknown_field(sp_expr_t *x);
 sp_rc_t sp_check_literal(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op);
 sp_rc_t sp_check_item(sp_expr_t *x, sp_ast_t *test, int64_t *value);
 sp_rc_t sp_check_regions(sp_expr_t *x, const sp_ast_t *test);
-sp_list_type_t sp_check_list_type(int field);
+sp_list_type_t sp_check_list_type(const sp_load_t *l, int field);
 int sp_check_set_op(sp_type_t type);
 
 

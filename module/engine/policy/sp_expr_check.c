@@ -16,7 +16,7 @@ static sp_rc_t sp_check_within(sp_expr_t *x, sp_ast_t *test, int other);
 static sp_rc_t sp_check_list(sp_expr_t *x, sp_ast_t *test);
 static sp_rc_t sp_check_items(sp_expr_t *x, sp_ast_t *test);
 static sp_lset_t *sp_check_named(sp_expr_t *x);
-static int sp_check_fits(int field, sp_list_type_t type);
+static int sp_check_fits(const sp_load_t *l, int field, sp_list_type_t type);
 
 
 /* A word that should have been a field. */
@@ -25,7 +25,7 @@ sp_rc_t
 sp_check_unknown_field(sp_expr_t *x)
 {
     int          i;
-    const char  *near, *names[SP_FIELDS];
+    const char  *near, *names[SP_FACTS_MAX];
 
     if (x->tok.kind == SP_TOK_WORD
         && (sp_str_caseeq(x->tok.text, SP_STR("and"))
@@ -39,11 +39,11 @@ sp_check_unknown_field(sp_expr_t *x)
         return SP_ERROR;
     }
 
-    for (i = 0; i < SP_FIELDS; i++) {
-        names[i] = sp_field(i)->name;
+    for (i = 0; i < SP_FIELDS + (int) x->load->nown; i++) {
+        names[i] = sp_expr_field(x, i)->name;
     }
 
-    near = sp_did_you_mean(x->tok.text, names, SP_FIELDS);
+    near = sp_did_you_mean(x->tok.text, names, (size_t) i);
 
     sp_expr_tok_error(x, 201, near ? sp_diag_text("did you mean '%s'?", near)
                       : sp_diag_text("'sallyport fields' prints them all"),
@@ -81,14 +81,15 @@ sp_check_compare(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
     int         other;
     sp_type_t   type;
 
-    type = sp_field(test->field)->type;
+    type = sp_expr_field(x, test->field)->type;
     test->cmp = op->cmp;
 
     if (type == SP_T_PLACES || type == SP_T_STRINGS) {
         sp_expr_error(x, 202, op->off, op->len,
                       sp_diag_text("use 'in': it asks whether one of them is "
                                    "in the list"),
-                      "%s holds several values", sp_field(test->field)->name);
+                      "%s holds several values",
+                      sp_expr_field(x, test->field)->name);
         return SP_ERROR;
     }
 
@@ -98,7 +99,7 @@ sp_check_compare(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
         sp_expr_error(x, 202, op->off, op->len,
                       sp_diag_text("use '==', '!=' or 'in'"),
                       "%s is %s %s; it has no order",
-                      sp_field(test->field)->name,
+                      sp_expr_field(x, test->field)->name,
                       sp_type_name(type)[0] == 'a'
                       || sp_type_name(type)[0] == 'e'
                       || sp_type_name(type)[0] == 'i' ? "an" : "a",
@@ -107,7 +108,7 @@ sp_check_compare(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
     }
 
     if (x->tok.kind == SP_TOK_WORD) {
-        other = sp_field_find(x->tok.text);
+        other = sp_expr_find(x, x->tok.text);
 
         if (other >= 0) {
             return sp_check_fields(x, test, other);
@@ -132,8 +133,8 @@ sp_check_fields(sp_expr_t *x, sp_ast_t *test, int other)
     sp_type_t  a, b;
     sp_ast_t   right;
 
-    a = sp_field(test->field)->type;
-    b = sp_field(other)->type;
+    a = sp_expr_field(x, test->field)->type;
+    b = sp_expr_field(x, other)->type;
 
     right.field = other;
 
@@ -143,13 +144,14 @@ sp_check_fields(sp_expr_t *x, sp_ast_t *test, int other)
 
     if ((a != b || b == SP_T_IP || b == SP_T_PLACES || b == SP_T_STRINGS
          || (a == SP_T_ENUM
-             && sp_field(test->field)->values != sp_field(other)->values))
+             && sp_expr_field(x, test->field)->values
+                != sp_expr_field(x, other)->values))
         && !((a == SP_T_COUNTRY && b == SP_T_PLACE)
              || (a == SP_T_PLACE && b == SP_T_COUNTRY)))
     {
         sp_expr_tok_error(x, 202, NULL, "%s (%s) and %s (%s) cannot be "
-                          "compared", sp_field(test->field)->name,
-                          sp_type_name(a), sp_field(other)->name,
+                          "compared", sp_expr_field(x, test->field)->name,
+                          sp_type_name(a), sp_expr_field(x, other)->name,
                           sp_type_name(b));
         return SP_ERROR;
     }
@@ -171,9 +173,9 @@ sp_check_fields(sp_expr_t *x, sp_ast_t *test, int other)
 
 
 static int
-sp_check_fits(int field, sp_list_type_t type)
+sp_check_fits(const sp_load_t *l, int field, sp_list_type_t type)
 {
-    switch (sp_field(field)->type) {
+    switch (sp_load_field(l, field)->type) {
 
     case SP_T_COUNTRY:
         return type == SP_LIST_COUNTRY || type == SP_LIST_PLACE;
@@ -216,10 +218,10 @@ sp_check_in(sp_expr_t *x, sp_ast_t *test)
         return SP_ERROR;
     }
 
-    type = sp_field(test->field)->type;
+    type = sp_expr_field(x, test->field)->type;
 
     if (x->tok.kind == SP_TOK_WORD) {
-        other = sp_field_find(x->tok.text);
+        other = sp_expr_find(x, x->tok.text);
 
         if (other < 0) {
             return sp_check_unknown_field(x);
@@ -238,7 +240,8 @@ sp_check_in(sp_expr_t *x, sp_ast_t *test)
 
     if (op < 0 && (type == SP_T_DURATION || type == SP_T_TIME
                    || type == SP_T_BOOL
-                   || (type == SP_T_INT && sp_field(test->field)->max > 63)
+                   || (type == SP_T_INT
+                       && sp_expr_field(x, test->field)->max > 63)
                    || x->tok.kind == SP_TOK_LIST))
     {
         sp_expr_tok_error(x, 202, sp_diag_text("compare it with '=='%s",
@@ -246,7 +249,8 @@ sp_check_in(sp_expr_t *x, sp_ast_t *test)
                                                ? ", or write 'in [a, b]'"
                                                : ", '<', '>='..."),
                           "%s (%s) is not asked with 'in %s'",
-                          sp_field(test->field)->name, sp_type_name(type),
+                          sp_expr_field(x, test->field)->name,
+                          sp_type_name(type),
                           x->tok.kind == SP_TOK_LIST ? "@list" : "[...]");
         return SP_ERROR;
     }
@@ -263,8 +267,8 @@ sp_check_within(sp_expr_t *x, sp_ast_t *test, int other)
 {
     sp_type_t  a, b;
 
-    a = sp_field(test->field)->type;
-    b = sp_field(other)->type;
+    a = sp_expr_field(x, test->field)->type;
+    b = sp_expr_field(x, other)->type;
 
     if (!(b == SP_T_PLACES && (a == SP_T_COUNTRY || a == SP_T_REGION
                                || a == SP_T_PLACE))
@@ -273,8 +277,8 @@ sp_check_within(sp_expr_t *x, sp_ast_t *test, int other)
         sp_expr_tok_error(x, 202, b == SP_T_PLACES || b == SP_T_STRINGS ? NULL
                           : sp_diag_text("to compare two fields use '=='"),
                           "%s (%s) cannot be in %s (%s)",
-                          sp_field(test->field)->name, sp_type_name(a),
-                          sp_field(other)->name, sp_type_name(b));
+                          sp_expr_field(x, test->field)->name, sp_type_name(a),
+                          sp_expr_field(x, other)->name, sp_type_name(b));
         return SP_ERROR;
     }
 
@@ -333,7 +337,7 @@ sp_check_list(sp_expr_t *x, sp_ast_t *test)
         return SP_ERROR;
     }
 
-    if (!sp_check_fits(test->field, set->type)) {
+    if (!sp_check_fits(x->load, test->field, set->type)) {
         country = (test->field == SP_F_IP_COUNTRY);
         help = (country && set->type == SP_LIST_REGION) ? "use ip.region"
                : (test->field == SP_F_IP_REGION
@@ -342,8 +346,8 @@ sp_check_list(sp_expr_t *x, sp_ast_t *test)
         sp_expr_tok_error(x, 206, help ? sp_diag_text("%s", help) : NULL,
                           "list @%s is of type %s, %s is a %s",
                           set->name.data, sp_list_type_name(set->type),
-                          sp_field(test->field)->name,
-                          sp_type_name(sp_field(test->field)->type));
+                          sp_expr_field(x, test->field)->name,
+                          sp_type_name(sp_expr_field(x, test->field)->type));
         return SP_ERROR;
     }
 
@@ -365,10 +369,8 @@ sp_check_items(sp_expr_t *x, sp_ast_t *test)
     int64_t  value;
 
     if (test->op != SP_OP_MASK) {
-        test->set = sp_lset_create(x->load,
-                                   sp_field(test->field)->type == SP_T_COUNTRY
-                                   ? SP_LIST_COUNTRY
-                                   : sp_check_list_type(test->field));
+        test->set = sp_lset_create(x->load, sp_check_list_type(x->load,
+                                                               test->field));
         if (test->set == NULL) {
             return SP_ERROR;
         }

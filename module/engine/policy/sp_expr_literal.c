@@ -96,9 +96,9 @@ sp_check_set_op(sp_type_t type)
 
 
 sp_list_type_t
-sp_check_list_type(int field)
+sp_check_list_type(const sp_load_t *l, int field)
 {
-    switch (sp_field(field)->type) {
+    switch (sp_load_field(l, field)->type) {
 
     case SP_T_COUNTRY:
         return SP_LIST_COUNTRY;
@@ -137,7 +137,7 @@ sp_check_literal(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
         return SP_ERROR;
     }
 
-    set = sp_check_set_op(sp_field(test->field)->type);
+    set = sp_check_set_op(sp_expr_field(x, test->field)->type);
 
     if (set < 0) {
         test->op = SP_OP_INT;
@@ -149,7 +149,8 @@ sp_check_literal(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op)
     } else {
         test->op = (sp_op_t) set;
         test->neg = (test->cmp == SP_NE);
-        test->set = sp_lset_create(x->load, sp_check_list_type(test->field));
+        test->set = sp_lset_create(x->load, sp_check_list_type(x->load,
+                                                             test->field));
 
         if (test->set == NULL
             || sp_check_item(x, test, NULL) != SP_OK
@@ -174,7 +175,7 @@ sp_check_number(sp_expr_t *x, sp_ast_t *test)
     const sp_field_t  *field;
 
     s = x->tok.text;
-    field = sp_field(test->field);
+    field = sp_expr_field(x, test->field);
 
     switch (field->type) {
 

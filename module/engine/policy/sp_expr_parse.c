@@ -409,7 +409,7 @@ sp_expr_test(sp_expr_t *x)
         return NULL;
     }
 
-    test->field = sp_field_find(x->tok.text);
+    test->field = sp_expr_find(x, x->tok.text);
 
     if (test->field < 0) {
         (void) sp_check_unknown_field(x);
@@ -461,13 +461,13 @@ sp_expr_rest(sp_expr_t *x, sp_ast_t *test)
         sp_expr_next(x);
         rc = sp_check_in(x, test);
 
-    } else if (sp_field(test->field)->type == SP_T_BOOL) {
+    } else if (sp_expr_field(x, test->field)->type == SP_T_BOOL) {
         return test;
 
     } else {
         from = sp_expr_end(test);
         sp_expr_error(x, 210, from, 1, NULL, "a comparison should follow "
-                      "'%s'", sp_field(test->field)->name);
+                      "'%s'", sp_expr_field(x, test->field)->name);
         return NULL;
     }
 
@@ -502,7 +502,7 @@ sp_expr_has(sp_expr_t *x)
         return NULL;
     }
 
-    test->field = sp_field_find(x->tok.text);
+    test->field = sp_expr_find(x, x->tok.text);
 
     if (test->field < 0) {
         (void) sp_check_unknown_field(x);

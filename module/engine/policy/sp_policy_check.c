@@ -17,15 +17,15 @@
 #define SP_EXPIRES_SOON  (30 * 86400)
 
 
+#define SP_USE_HAS       1   /* asked for with has() */
+#define SP_USE_READ      2   /* ... otherwise */
+#define SP_USE_NEGATIVE  4   /* ... in the negative */
+
+
 typedef struct {
-    uint64_t         has;      /* fields asked for with has() */
-    uint64_t         read;     /* fields asked for otherwise */
-    uint64_t         negative; /* ... in the negative */
+    uint8_t          how[SP_FACTS_MAX];  /* SP_USE_* of each field */
     int              model;    /* model.* among them */
 } sp_uses_t;
-
-
-_Static_assert(SP_FIELDS <= 64, "fields do not fit a word of bits");
 
 
 static sp_rc_t sp_check_ids(sp_load_t *l);
@@ -186,8 +186,7 @@ sp_lrule_find(sp_load_t *l, sp_str_t id)
 static void
 sp_check_uses(const sp_ast_t *ast, int odd, sp_uses_t *uses)
 {
-    int              negative;
-    uint64_t         bit;
+    unsigned         use;
     const sp_ast_t  *child;
 
     if (ast == NULL) {
@@ -206,27 +205,26 @@ sp_check_uses(const sp_ast_t *ast, int odd, sp_uses_t *uses)
         return;
     }
 
-    bit = (uint64_t) 1 << ast->field;
     uses->model |= (ast->field == SP_F_MODEL_ID
                     || ast->field == SP_F_MODEL_TIER);
 
     if (ast->op == SP_OP_HAS) {
-        uses->has |= bit;
+        uses->how[ast->field] |= SP_USE_HAS;
         return;
     }
 
-    negative = ast->neg || (ast->op == SP_OP_INT && ast->cmp == SP_NE);
-    uses->read |= bit;
+    use = SP_USE_READ;
 
-    if (ast->op == SP_OP_SAME || ast->op == SP_OP_WITHIN) {
-        bit |= (uint64_t) 1 << ast->other;
-        uses->read |= bit;
-        uses->model |= (ast->other == SP_F_MODEL_ID
-                        || ast->other == SP_F_MODEL_TIER);
+    if ((ast->neg || (ast->op == SP_OP_INT && ast->cmp == SP_NE)) != odd) {
+        use |= SP_USE_NEGATIVE;
     }
 
-    if (negative != odd) {
-        uses->negative |= bit;
+    uses->how[ast->field] |= (uint8_t) use;
+
+    if (ast->op == SP_OP_SAME || ast->op == SP_OP_WITHIN) {
+        uses->how[ast->other] |= (uint8_t) use;
+        uses->model |= (ast->other == SP_F_MODEL_ID
+                        || ast->other == SP_F_MODEL_TIER);
     }
 }
 
@@ -260,7 +258,6 @@ static void
 sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
 {
     int              field;
-    uint64_t         bit;
     sp_uses_t        uses;
     sp_expr_t        x;
     const sp_ast_t  *at;
@@ -278,10 +275,11 @@ sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
     x.text = rule->when_text;
     x.indent = rule->indent;
 
-    for (field = 0; field < SP_FIELDS; field++) {
-        bit = (uint64_t) 1 << field;
+    for (field = 0; field < SP_FIELDS + (int) l->nown; field++) {
 
-        if (!(uses.read & bit) || !sp_field(field)->optional) {
+        if (!(uses.how[field] & SP_USE_READ)
+            || !sp_load_field(l, field)->optional)
+        {
             continue;
         }
 
@@ -291,22 +289,22 @@ sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
             continue;
         }
 
-        if (!(uses.has & bit)) {
+        if (!(uses.how[field] & SP_USE_HAS)) {
             sp_expr_error(&x, 207, at->off, at->len,
                           sp_diag_text("add 'has(%s) and', or say "
                                        "'unknown: match' or 'unknown: skip'",
-                                       sp_field(field)->name),
+                                       sp_load_field(l, field)->name),
                           "%s may be absent; say what this deny rule does "
-                          "then", sp_field(field)->name);
+                          "then", sp_load_field(l, field)->name);
 
-        } else if (uses.negative & bit) {
+        } else if (uses.how[field] & SP_USE_NEGATIVE) {
             sp_diag_add(l->diags, SP_DIAG_WARNING, 208,
                         sp_expr_mark(&x, at->off, at->len),
                         sp_expr_line(&x, at->off),
                         sp_diag_text("to mean it, say 'unknown: skip' instead "
                                      "of has()"),
                         "whoever has no %s escapes this rule",
-                        sp_field(field)->name);
+                        sp_load_field(l, field)->name);
         }
     }
 }

@@ -202,6 +202,7 @@ sp_emit_all(sp_emit_t *e)
     sp_emit_reasons(e);
     sp_emit_rules(e);
     sp_emit_tiers(e);
+    sp_emit_own(e);
     sp_emit_invariants(e);
 
     p->name = sp_emit_str(e, l->name);
@@ -404,7 +405,9 @@ sp_emit_ast(sp_emit_t *e, const sp_lrule_t *rule, const sp_ast_t *ast)
     node.set = SP_NO_SET;
 
     if (ast->op == SP_OP_SAME || ast->op == SP_OP_WITHIN) {
-        node.how = (uint8_t) sp_image_how(ast->field, ast->other);
+        node.how = (uint8_t) sp_image_how(
+            sp_load_field(e->load, ast->field)->type,
+            sp_load_field(e->load, ast->other)->type);
     }
 
     if (ast->set != NULL) {

@@ -37,6 +37,7 @@ uint32_t sp_emit_set(sp_emit_t *e, sp_lset_t *set);
 
 void sp_emit_reasons(sp_emit_t *e);
 void sp_emit_tiers(sp_emit_t *e);
+void sp_emit_own(sp_emit_t *e);
 
 
 #endif /* SP_POLICY_EMIT_H */

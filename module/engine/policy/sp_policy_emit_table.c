@@ -159,6 +159,49 @@ sp_emit_reasons(sp_emit_t *e)
 
 
 void
+sp_emit_own(sp_emit_t *e)
+{
+    uint32_t          i, k;
+    sp_ref_t          ref, *values;
+    sp_own_t          row, *out;
+    const sp_lown_t  *own;
+
+    out = sp_emit_room(e, e->load->nown * sizeof(sp_own_t), &e->policy->own);
+    e->policy->nown = e->load->nown;
+
+    for (i = 0; i < e->load->nown; i++) {
+        own = &e->load->own[i];
+        memset(&row, 0, sizeof(row));
+
+        row.name = sp_emit_str(e, own->name);
+        row.help = sp_emit_str(e, own->help);
+        row.type = (uint8_t) own->field.type;
+        row.optional = (uint8_t) own->field.optional;
+        row.min = own->field.min;
+        row.max = own->field.max;
+        row.number = own->number;
+        row.text = sp_emit_str(e, own->text);
+        row.nvalues = own->nvalues;
+
+        values = sp_emit_room(e, own->nvalues * sizeof(sp_ref_t),
+                              &row.values);
+
+        for (k = 0; k < own->nvalues; k++) {
+            ref = sp_emit_str(e, sp_cstr(own->field.values[k]));
+
+            if (values != NULL) {
+                values[k] = ref;
+            }
+        }
+
+        if (out != NULL) {
+            out[i] = row;
+        }
+    }
+}
+
+
+void
 sp_emit_tiers(sp_emit_t *e)
 {
     size_t            i;

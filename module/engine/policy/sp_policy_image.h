@@ -23,6 +23,8 @@
 
 #define SP_RULE_KINDS  5
 
+#define SP_OWN_VALUES_MAX  64   /* of a declared enum */
+
 
 typedef enum {
     SP_OP_AND = 0,    /* children follow, up to "end" */
@@ -192,6 +194,23 @@ typedef struct {
 } sp_invariant_t;
 
 
+/* A fact that the policy declares. */
+typedef struct {
+    sp_ref_t  name;       /* "account.x_cleared" */
+    sp_ref_t  help;
+    uint8_t   type;       /* sp_type_t */
+    uint8_t   optional;
+    uint8_t   pad[2];
+    uint32_t  nvalues;    /* of an enum */
+    uint32_t  values;     /* offset: sp_ref_t */
+    uint32_t  pad2;
+    int64_t   min;
+    int64_t   max;
+    int64_t   number;     /* what absent means, where it means something: a */
+    sp_ref_t  text;       /* number or a place, or of a string this */
+} sp_own_t;
+
+
 struct sp_policy_s {
     uint32_t  magic;
     uint32_t  layout;
@@ -216,6 +235,8 @@ struct sp_policy_s {
     uint32_t  strings_len;
     uint32_t  invariants;
     uint32_t  ninvariants;
+    uint32_t  own;           /* sp_own_t */
+    uint32_t  nown;
 
     uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
     uint32_t  pad;
@@ -237,6 +258,9 @@ struct sp_policy_s {
 #define sp_image_rule(policy, i)                                              \
     (sp_image_at(policy, (policy)->rules, sp_rule_t) + (i))
 
+#define sp_image_own(policy, field)                                           \
+    (sp_image_at(policy, (policy)->own, sp_own_t) + ((field) - SP_FIELDS))
+
 #define sp_image_invariant(policy, i)                                         \
     (sp_image_at(policy, (policy)->invariants, sp_invariant_t) + (i))
 
@@ -245,13 +269,8 @@ struct sp_policy_s {
 
 
 static inline sp_how_t
-sp_image_how(int field, int other)
+sp_image_how(sp_type_t a, sp_type_t b)
 {
-    sp_type_t  a, b;
-
-    a = sp_field(field)->type;
-    b = sp_field(other)->type;
-
     if (a == SP_T_STRING) {
         return SP_HOW_STRING;
     }

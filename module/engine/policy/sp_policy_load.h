@@ -114,6 +114,18 @@ typedef struct {
 } sp_ltier_t;
 
 
+/* A declared fact: its row, and what absent means. */
+typedef struct {
+    sp_field_t         field;
+    sp_str_t           name;
+    sp_str_t           help;
+    unsigned           nvalues;
+    int64_t            number;
+    sp_str_t           text;
+    const sp_ynode_t  *node;
+} sp_lown_t;
+
+
 typedef struct {
     sp_arena_t              *arena;
     sp_diags_t              *diags;
@@ -153,6 +165,9 @@ typedef struct {
 
     sp_ltier_t              *tiers;
     size_t                   ntiers;
+
+    sp_lown_t                own[SP_OWN_FACTS_MAX];
+    unsigned                 nown;
 
     sp_linvariant_t         *invariants;   /* sorted by id, once checked */
     size_t                   ninvariants;
@@ -225,6 +240,15 @@ void sp_load_models_finish(sp_load_t *l);
 /* sp_policy_rule.c */
 void sp_load_rules(sp_load_t *l, const sp_ynode_t *seq, sp_rule_kind_t kind);
 sp_lrule_t *sp_lrule_find(sp_load_t *l, sp_str_t id);
+
+/* sp_policy_own.c */
+void sp_load_facts(sp_load_t *l, const sp_ynode_t *map);
+const sp_field_t *sp_load_field(const sp_load_t *l, int id);
+int sp_load_field_find(const sp_load_t *l, sp_str_t name);   /* or -1 */
+
+/* A bool, an int, a place or the time of an age, as records write them. */
+sp_rc_t sp_own_number(sp_type_t type, int64_t min, int64_t max, sp_str_t s,
+    int64_t *number);
 
 /* sp_policy_invariant.c */
 void sp_load_invariants(sp_load_t *l, const sp_ynode_t *seq);

@@ -26,8 +26,9 @@ static void sp_load_rate_table(sp_load_t *l, sp_lrule_t *rule,
     const sp_ynode_t *map, uint64_t burst);
 static sp_rc_t sp_rate_row(sp_load_t *l, const sp_ynode_t *node,
     uint64_t burst, sp_rate_t *rate);
-static int sp_rate_domain(int field, int64_t *min, int64_t *max);
-static void sp_rate_key(int field, int64_t value, char *buf, size_t size);
+static int sp_rate_domain(const sp_field_t *f, int64_t *min, int64_t *max);
+static void sp_rate_key(const sp_field_t *f, int64_t value, char *buf,
+    size_t size);
 
 
 void
@@ -198,11 +199,8 @@ sp_rate_row(sp_load_t *l, const sp_ynode_t *node, uint64_t burst,
 /* The values of a field that a table can have a row for. */
 
 static int
-sp_rate_domain(int field, int64_t *min, int64_t *max)
+sp_rate_domain(const sp_field_t *f, int64_t *min, int64_t *max)
 {
-    const sp_field_t  *f;
-
-    f = sp_field(field);
     *min = 0;
 
     switch (f->type) {
@@ -228,16 +226,16 @@ sp_rate_domain(int field, int64_t *min, int64_t *max)
 
 
 static void
-sp_rate_key(int field, int64_t value, char *buf, size_t size)
+sp_rate_key(const sp_field_t *f, int64_t value, char *buf, size_t size)
 {
-    switch (sp_field(field)->type) {
+    switch (f->type) {
 
     case SP_T_BOOL:
         (void) snprintf(buf, size, "%s", value ? "yes" : "no");
         return;
 
     case SP_T_ENUM:
-        (void) snprintf(buf, size, "%s", sp_field(field)->values[value]);
+        (void) snprintf(buf, size, "%s", f->values[value]);
         return;
 
     default:
@@ -267,9 +265,11 @@ sp_load_rate_table(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *map,
         return;
     }
 
-    rule->by = sp_field_find(s);
+    rule->by = sp_load_field_find(l, s);
 
-    if (rule->by < 0 || !sp_rate_domain(rule->by, &min, &max)) {
+    if (rule->by < 0
+        || !sp_rate_domain(sp_load_field(l, rule->by), &min, &max))
+    {
         sp_load_error(l, node, 201,
                       sp_diag_text("use a field with few values, such as "
                                    "account.level or model.tier"),
@@ -290,13 +290,14 @@ sp_load_rate_table(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *map,
     known = 1;
 
     for (i = min; i <= max; i++) {
-        sp_rate_key(rule->by, i, words[i - min], sizeof(words[0]));
+        sp_rate_key(sp_load_field(l, rule->by), i, words[i - min],
+                    sizeof(words[0]));
         keys[known++] = words[i - min];
         node = sp_ynode_get(map, words[i - min]);
 
         if (node == NULL) {
             sp_load_error(l, map->key, 311, NULL, "the table for %s has no "
-                          "row for %s", sp_field(rule->by)->name,
+                          "row for %s", sp_load_field(l, rule->by)->name,
                           words[i - min]);
             continue;
         }
@@ -318,7 +319,7 @@ sp_load_rate_table(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *map,
         if (i == known) {
             sp_load_error(l, node->key, 311, NULL, "'%.64s' is not a value of "
                           "%s", node->key->text.data,
-                          sp_field(rule->by)->name);
+                          sp_load_field(l, rule->by)->name);
         }
     }
 }

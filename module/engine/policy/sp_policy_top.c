@@ -38,6 +38,7 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
         const char          *key;
         sp_load_section_pt   read;
     } sections[] = {
+        { "facts", sp_load_facts },
         { "sources", sp_load_sources },
         { "stale", sp_load_stale },
         { "lists", sp_load_lists },
@@ -46,7 +47,6 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
     };
 
     static const char *const  later[][2] = {
-        { "facts", "this version has no facts of an operator's own" },
         { "routes", "this version has no routes of an operator's own" }
     };
 

@@ -23,6 +23,7 @@ static int sp_valid_atom(const sp_policy_t *p, const sp_node_t *node);
 static int sp_valid_set(const sp_policy_t *p, const sp_set_t *set);
 static int sp_valid_globs(const sp_policy_t *p, uint32_t off, uint32_t n);
 static int sp_valid_tables(const sp_policy_t *p);
+static int sp_valid_own(const sp_policy_t *p);
 static int sp_valid_invariant(const sp_policy_t *p, uint32_t i);
 
 
@@ -57,7 +58,7 @@ sp_policy_valid(const void *image, size_t size)
         || !sp_valid_globs(p, p->globs, p->nglobs)
         || !sp_valid_ref(p, p->name) || !sp_valid_ref(p, p->revision)
         || !sp_valid_ref(p, p->owner) || !sp_valid_ref(p, p->blocked_by)
-        || !sp_valid_tables(p))
+        || !sp_valid_own(p) || !sp_valid_tables(p))
     {
         return 0;
     }
@@ -143,6 +144,42 @@ sp_valid_tables(const sp_policy_t *p)
 
         if (sp_image_at(p, p->globs, sp_glob_t)[i].tier < 1) {
             return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+sp_valid_own(const sp_policy_t *p)
+{
+    uint32_t         i, k;
+    const sp_own_t  *own;
+
+    if (p->nown > SP_OWN_FACTS_MAX
+        || !sp_valid_table(p, p->own, p->nown, sizeof(sp_own_t)))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < p->nown; i++) {
+        own = sp_image_at(p, p->own, sp_own_t) + i;
+
+        if (own->type > SP_T_PERCENT || !sp_valid_ref(p, own->name)
+            || !sp_valid_ref(p, own->help) || !sp_valid_ref(p, own->text)
+            || own->nvalues > SP_OWN_VALUES_MAX
+            || !sp_valid_table(p, own->values, own->nvalues,
+                               sizeof(sp_ref_t)))
+        {
+            return 0;
+        }
+
+        for (k = 0; k < own->nvalues; k++) {
+
+            if (!sp_valid_ref(p, sp_image_at(p, own->values, sp_ref_t)[k])) {
+                return 0;
+            }
         }
     }
 
@@ -285,7 +322,7 @@ sp_valid_lists(const sp_policy_t *p, const sp_rule_t *r)
     if (!sp_valid_table(p, r->list, r->nlist, sizeof(uint32_t))
         || r->rates > p->nrates || r->nrates > p->nrates - r->rates
         || (r->kind == SP_RULE_THROTTLE && r->nrates == 0)
-        || (r->by != SP_NO_FIELD && r->by >= SP_FIELDS))
+        || (r->by != SP_NO_FIELD && r->by >= sp_policy_fields(p)))
     {
         return 0;
     }
@@ -364,7 +401,7 @@ sp_valid_atom(const sp_policy_t *p, const sp_node_t *node)
 
     set = node->set < p->nsets ? (int) sp_image_set(p, node->set)->type : -1;
 
-    if (node->field >= SP_FIELDS) {
+    if (node->field >= sp_policy_fields(p)) {
         return 0;
     }
 
@@ -378,8 +415,9 @@ sp_valid_atom(const sp_policy_t *p, const sp_node_t *node)
         return 0;
     }
 
-    type = sp_field(node->field)->type;
-    other = node->other < SP_FIELDS ? sp_field(node->other)->type : type;
+    type = sp_policy_field_type(p, node->field);
+    other = node->other < sp_policy_fields(p)
+            ? sp_policy_field_type(p, node->other) : type;
 
     switch (node->op) {
 
@@ -415,16 +453,16 @@ sp_valid_atom(const sp_policy_t *p, const sp_node_t *node)
         return set >= SP_LIST_ACCOUNT && type == SP_T_STRINGS;
 
     case SP_OP_SAME:
-        return node->other < SP_FIELDS && type != SP_T_IP
-               && node->how == sp_image_how(node->field, node->other)
+        return node->other < sp_policy_fields(p) && type != SP_T_IP
+               && node->how == sp_image_how(type, other)
                && type != SP_T_PLACES && type != SP_T_STRINGS
                && (type == other
                    || (type == SP_T_COUNTRY && other == SP_T_PLACE)
                    || (type == SP_T_PLACE && other == SP_T_COUNTRY));
 
     case SP_OP_WITHIN:
-        return node->other < SP_FIELDS
-               && node->how == sp_image_how(node->field, node->other)
+        return node->other < sp_policy_fields(p)
+               && node->how == sp_image_how(type, other)
                && ((other == SP_T_PLACES
                     && (type == SP_T_COUNTRY || type == SP_T_REGION
                         || type == SP_T_PLACE))
