@@ -211,7 +211,8 @@ sp_memo_field(const sp_facts_t *facts, int field)
         return facts->v[field].state == SP_FACT_ABSENT;
 
     default:
-        return sp_field(field)->source == SP_FROM_RECORD;
+        return field >= SP_FIELDS                  /* declared: the record's */
+               || sp_field(field)->source == SP_FROM_RECORD;
     }
 }
 
