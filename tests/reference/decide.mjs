@@ -246,14 +246,16 @@ function valueOf(rule, state) {
         : evaluate(rule.when, state.facts, state.record);
 }
 
-/** Whether a canary rule is enforced for this account. */
+/** Recorded only: a shadow, or a canary that has not come to this account. */
 function shadowed(rule, { facts }) {
     if (rule.share === undefined) {
         return rule.shadow;
     }
 
+    // who is not known is not spared
+
     if (facts['account.id'].state !== KNOWN) {
-        return rule.share < 100;
+        return false;
     }
 
     const digest = createHash('sha256').update(rule.id).update('\0')

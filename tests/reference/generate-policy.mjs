@@ -165,8 +165,11 @@ export class PolicyMaker {
             rule.push(...this.when(kind));
         }
 
-        if (random.once(6)) {
-            rule.push('mode: shadow');
+        if (random.once(5)) {
+            rule.push(!['deny', 'throttle'].includes(kind) || random.once(2)
+                ? 'mode: shadow'
+                : `mode: canary ${random.of(['1%', '10%', '33.33%', '50%',
+                    '99.99%'])}`);
         }
 
         if (random.once(5)) {
