@@ -269,6 +269,16 @@ bench: ## measures what the gate costs beside bare nginx
 	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/bench/run
 
+.PHONY: bench-rivals
+bench-rivals: ## measures it beside what its users would take instead
+	@scripts/packages build nginx run test
+	+@$(SUB) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/bench/run-rivals
+
+.PHONY: bench-picture
+bench-picture: ## draws tests/bench/rivals.svg from what it measured
+	@BUILD=$(BUILD) node tests/bench/picture.mjs
+
 CAMPAIGN_CASES ?= 3000000
 
 .PHONY: campaign

@@ -5,9 +5,10 @@
 // and removed by close().
 
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 
 import { BUILD, FROM, NGINX, PEPPER, ROOT, accountFields, freePort, keyFields,
     kid, spawnServer, startRedis, until } from '../e2e/lib/harness.mjs';
@@ -15,7 +16,7 @@ import { BUILD, FROM, NGINX, PEPPER, ROOT, accountFields, freePort, keyFields,
 const MODULE = path.join(BUILD, 'ngx_http_sallyport_module.so');
 export const GEO = path.join(BUILD, 'geo/country.mmdb');
 
-const KEYS = 1000;
+export const KEYS = 1000;
 const PAIRS = 4096;
 
 // None of them is on a shipped list; those of SHUT are embargoed.
@@ -60,6 +61,11 @@ export function processors() {
 
 export const pin = (cpu, command, args) =>
     ['taskset', ['-c', String(cpu), command, ...args]];
+
+// Where nginx looks for "modules/" of a distribution's packages.
+export const modulesPath = /--modules-path=(\S+)/.exec(
+    spawnSync(NGINX, ['-V'], { encoding: 'utf8' }).stderr ?? '')?.[1]
+    ?? '/usr/lib/nginx/modules';
 
 
 export function compile(name) {
@@ -135,9 +141,12 @@ async function enrolAll(redis) {
 }
 
 
-// "single" for callgrind: one process that is not a master.
-export function configuration(bed, name, port, { single = false } = {}) {
-    const c = CASES[name];
+// "single" for callgrind: one process that is not a master. A case that is
+// not of CASES may bring modules of the distribution (modules), lines of its
+// own (http, gate), and change: workers, listen, zone, policy, store, body.
+export function configuration(bed, name, port,
+    { single = false, c = CASES[name] } = {})
+{
     const dir = path.join(bed.dir, name);
     const gated = c.load !== false;
 
@@ -151,9 +160,10 @@ export function configuration(bed, name, port, { single = false } = {}) {
 
     fs.writeFileSync(file, `
 ${gated ? `load_module ${bed.module};` : ''}
+${(c.modules ?? []).map((m) => `load_module ${modulesPath}/${m};\n`).join('')}
 daemon off;
 master_process ${single ? 'off' : 'on'};
-worker_processes 1;
+worker_processes ${c.workers ?? 1};
 ${process.getuid() === 0 ? 'user root;' : ''}
 error_log ${dir}/error.log warn;
 pid ${dir}/nginx.pid;
@@ -164,19 +174,19 @@ http {
     keepalive_timeout 300s;
     keepalive_requests 100000000;
     client_header_buffer_size 4k;
-    client_body_buffer_size 64k;
+    client_body_buffer_size ${c.body ?? '64k'};
     client_max_body_size 8m;
     tcp_nodelay on;
     sendfile off;
     set_real_ip_from 127.0.0.1;
     real_ip_header X-Forwarded-For;
     ${gated ? `
-    sallyport_policy ${bed.policy};
+    sallyport_policy ${c.policy ?? bed.policy};
     sallyport_geo country=${GEO};
     sallyport_store redis://127.0.0.1:${bed.redis.port}/0${single
-        ? ' ttl=10m timeout=5s' : ''};  # valgrind is slow: warm stays warm
+        ? ' ttl=10m timeout=5s' : ''}${c.store ?? ''};  # slow under valgrind
     sallyport_pepper ${bed.dir}/pepper;
-    sallyport_zone 64m;
+    sallyport_zone ${c.zone ?? '64m'};
     sallyport_state ${dir}/state;
     sallyport_audit ${dir}/audit ${c.audit ?? ''};` : ''}
     upstream models {
@@ -185,8 +195,10 @@ http {
         keepalive_requests 100000000;
         keepalive_timeout 300s;
     }
+    ${c.http ?? ''}
     server {
-        listen 127.0.0.1:${port};
+        listen 127.0.0.1:${port}${c.listen ?? ''};
+        ${c.server ?? ''}
         location / { return 204; }
         location /v1/ {
             ${c.gate ?? ''}
@@ -226,6 +238,7 @@ http {
     keepalive_timeout 300s;
     keepalive_requests 100000000;
     client_header_buffer_size 4k;
+    client_max_body_size 64m;
     default_type application/json;
     server {
         listen 127.0.0.1:${bed.upstreamPort};
@@ -239,8 +252,23 @@ http {
 }
 
 
-export async function answers(port, what) {
+// A port that is listened on is enough where it is not plain HTTP.
+export async function answers(port, what, server, scheme = 'http') {
     await until(async () => {
+        if (server?.ended) {
+            throw new Error(`${what}: it ended`);
+        }
+
+        if (scheme !== 'http') {
+            return new Promise((resolve) => {
+                const socket = net.connect(port, '127.0.0.1');
+
+                socket.once('connect', () => resolve(true));
+                socket.once('error', () => resolve(false));
+                socket.once('connect', () => socket.destroy());
+            });
+        }
+
         try {
             await fetch(`http://127.0.0.1:${port}/`);
 
@@ -249,7 +277,7 @@ export async function answers(port, what) {
         } catch {
             return false;
         }
-    }, what, 60000);
+    }, what, 120000);
 }
 
 
@@ -305,18 +333,28 @@ export async function openBed() {
 }
 
 
-// { name, port, master, worker } of one case, on the proxy's processor.
-export async function startCase(bed, name) {
+// { name, port, dir, master, worker } of one case, on the proxy's processor
+// unless it says where. "scheme" is that of its port.
+export async function startCase(bed, name,
+    { c = CASES[name], cpu = bed.cpu.proxy, scheme = 'http' } = {})
+{
     const port = await freePort();
-    const file = configuration(bed, name, port);
+    const file = configuration(bed, name, port, { c });
     const dir = path.dirname(file);
-    const server = spawnServer(...pin(bed.cpu.proxy, NGINX, ['-p', dir, '-c',
+    const server = spawnServer(...pin(cpu, NGINX, ['-p', dir, '-c',
         file, '-e', path.join(dir, 'error.log')]));
 
     bed.servers.push(server);
-    await answers(port, `nginx of "${name}" answers (${dir}/error.log)`);
 
-    return { name, port, dir, master: server.pid,
+    try {
+        await answers(port, `nginx of "${name}" answers`, server, scheme);
+
+    } catch (e) {
+        e.message += '\n' + server.output;
+        throw e;
+    }
+
+    return { name, port, dir, server, master: server.pid,
         worker: workerOf(server.pid) };
 }
 

@@ -3,57 +3,25 @@
 // The benchmark: interleaved rounds of all cases in random order, paired by
 // round; the engine alone; instructions; system calls.
 
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 
-import { BUILD, NGINX, ROOT } from '../e2e/lib/harness.mjs';
+import { ROOT } from '../e2e/lib/harness.mjs';
 import { CASES, GEO, compile, openBed, pin, startCase } from './bed.mjs';
 import { runWrk, send } from './load.mjs';
 import { interval, median, random, shuffled } from './stats.mjs';
 import { instructions } from './callgrind.mjs';
 import { systemCalls } from './syscalls.mjs';
 import { printTable } from './table.mjs';
+import { RESULTS, dropAudit, keep, machine } from './results.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 20);
 const SECONDS = Number(process.env.ROUND_SECONDS ?? 2);
 const SEED = Number(process.env.SEED ?? 1);
-const OUT = path.join(BUILD, 'bench.json');
 
 if (!(ROUNDS >= 1 && ROUNDS <= 200 && SECONDS >= 1 && SECONDS <= 60)) {
     console.error('ROUNDS is 1 to 200, ROUND_SECONDS 1 to 60');
     process.exit(4);
-}
-
-
-function machine(bed) {
-    const first = (command, args) => {
-        const r = spawnSync(command, args, { encoding: 'utf8' });
-
-        return (r.stdout + r.stderr).split('\n')[0];
-    };
-
-    return { cpu: os.cpus()[0]?.model ?? 'unknown',
-        processors: bed.cpu.count, kernel: os.release(),
-        nginx: first(NGINX, ['-v']).replace(/^.*: /, ''),
-        redis: first('redis-server', ['--version']).split(' ')
-            .find((w) => w.startsWith('v=')) ?? '',
-        load_before: os.loadavg()[0], date: new Date().toISOString(),
-        rounds: ROUNDS, seconds: SECONDS, seed: SEED };
-}
-
-
-// Lane files that are closed already; an open one is left alone.
-function dropAudit(c) {
-    for (const boot of fs.readdirSync(path.join(c.dir, 'audit'))) {
-        const dir = path.join(c.dir, 'audit', boot);
-        const lanes = fs.statSync(dir).isDirectory() ? fs.readdirSync(dir)
-            .filter((f) => f.endsWith('.jsonl')).sort((a, b) =>
-                a.localeCompare(b, 'en', { numeric: true })) : [];
-
-        lanes.slice(0, -1).forEach((f) => fs.rmSync(path.join(dir, f)));
-    }
 }
 
 
@@ -124,7 +92,8 @@ async function main() {
     const bed = await openBed();
 
     try {
-        const result = { machine: machine(bed), cases: {}, engine: {},
+        const result = { machine: machine(bed, { rounds: ROUNDS,
+            seconds: SECONDS, seed: SEED }), cases: {}, engine: {},
             instructions: {}, system_calls: {} };
         const cases = [];
 
@@ -148,9 +117,9 @@ async function main() {
             gate_without_libcrypto: gate.total - gate.libcrypto,
             by_object: gate.objects };
 
-        fs.writeFileSync(OUT, JSON.stringify(result, null, 2) + '\n');
+        keep(result);
         printTable(result);
-        console.log(`\n${path.relative(process.cwd(), OUT)} has all figures`);
+        console.log(`\n${path.relative(process.cwd(), RESULTS)} has all figures`);
 
     } finally {
         await bed.close();

@@ -8,17 +8,45 @@ import path from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { CASES, pin } from './bed.mjs';
+import { CASES, compile, pin } from './bed.mjs';
 
 const execute = promisify(execFile);
 const SCRIPT = path.join(import.meta.dirname ??
     path.dirname(new URL(import.meta.url).pathname), 'load.lua');
 
 
-// CPU time of a process in ns.
+// CPU time of all threads of a process in ns.
 export function cpuTime(pid) {
-    return BigInt(fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8')
-        .split(' ')[0]);
+    return fs.readdirSync(`/proc/${pid}/task`).reduce((sum, thread) =>
+        sum + BigInt(fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`,
+            'utf8').split(' ')[0]), 0n);
+}
+
+
+// Load by load.c, whose options are those of "way"; every answer must be 200.
+// "worker" may be several; "beside" are servers that the case needs besides.
+export async function runLoad(bed, c, way = {}) {
+    bed.load ??= compile('load');
+
+    const workers = [c.worker].flat();
+    const cpu = (pids) => pids.reduce((sum, pid) => sum + cpuTime(pid), 0n);
+    const before = [cpu(workers), cpu(c.beside ?? [])];
+    const { stdout } = await execute(...pin(bed.cpu.rest, bed.load,
+        [String(c.port), way.file ?? bed.requests.open,
+            ...Object.entries(way)
+                .filter(([name]) => name !== 'file' && name !== 'what')
+                .map(([name, value]) => `${name}=${value}`)]));
+    const r = JSON.parse(stdout);
+
+    if (r.errors !== 0 || r.refused !== 0 || r.requests === 0) {
+        throw new Error(`${c.name}: ${stdout.trim()}; see ${c.dir}`);
+    }
+
+    return { rps: r.requests / (r.duration_us / 1e6), p50_us: r.p50_us,
+        p99_us: r.p99_us, requests: r.requests, missed: r.missed,
+        cpu_us: Number(cpu(workers) - before[0]) / 1000 / r.requests,
+        beside_cpu_us: Number(cpu(c.beside ?? []) - before[1]) / 1000 /
+            r.requests };
 }
 
 
