@@ -491,6 +491,18 @@ sp_account_field(const char *name)
 
 
 int
+sp_account_is_field(const char *name, const char *const **names, size_t *n)
+{
+    *names = sp_account_names;
+    *n = sp_nelts(sp_account_names);
+
+    return strncmp(name, "x_", 2) == 0
+           || sp_account_in(name, sp_account_names, sp_nelts(sp_account_names))
+           || sp_account_in(name, sp_account_kept, sp_nelts(sp_account_kept));
+}
+
+
+int
 sp_account_is_time(const char *name)
 {
     return sp_account_in(name, sp_account_times, sp_nelts(sp_account_times));

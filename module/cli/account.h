@@ -27,6 +27,13 @@ typedef sp_rc_t (*sp_account_change_pt)(void *ctx, sp_stored_t *record);
 int sp_account_change(const sp_cli_args_t *args, sp_account_change_pt change,
     void *ctx);
 
+/*
+ * 1 if the store's record of an account has a field of this name; if not,
+ * "names" and "n" are set to those that it has.
+ */
+int sp_account_is_field(const char *name, const char *const **names,
+    size_t *n);
+
 /* 1 if the field of a record holds a time: unix seconds. */
 int sp_account_is_time(const char *name);
 

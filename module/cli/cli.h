@@ -65,6 +65,7 @@ struct sp_cli_verb_s {
 
 extern const sp_cli_verb_t  sp_cli_check;
 extern const sp_cli_verb_t  sp_cli_explain;
+extern const sp_cli_verb_t  sp_cli_test;
 extern const sp_cli_verb_t  sp_cli_fields;
 extern const sp_cli_verb_t  sp_cli_reasons;
 extern const sp_cli_verb_t  sp_cli_key_new;
@@ -116,6 +117,12 @@ void sp_cli_error_near(const char *word, const char *const *words, size_t n,
 
 /* The verb whose name stands in front of messages. */
 void sp_cli_set_verb(const char *name);
+
+/*
+ * What messages are about, "file:12:3", named in each until it is set anew;
+ * NULL: nothing. Not copied.
+ */
+void sp_cli_at(const char *place);
 
 /*
  * A whole file, or standard input for "-"; NUL-terminated, free() it. NULL

@@ -32,12 +32,20 @@ static int64_t sp_cli_days(int year, int month, int day);
 
 
 static const char  *sp_cli_verb_name;
+static const char  *sp_cli_place;
 
 
 void
 sp_cli_set_verb(const char *name)
 {
     sp_cli_verb_name = name;
+}
+
+
+void
+sp_cli_at(const char *place)
+{
+    sp_cli_place = place;
 }
 
 
@@ -108,6 +116,12 @@ sp_cli_message(const char *word, const char *fmt, va_list args)
 
     fprintf(stderr, "sallyport%s%s: %s", sp_cli_verb_name ? " " : "",
             sp_cli_verb_name ? sp_cli_verb_name : "", word);
+
+    if (sp_cli_place != NULL) {
+        sp_cli_print_safe(stderr, sp_cstr(sp_cli_place));
+        fputs(": ", stderr);
+    }
+
     sp_cli_print_safe(stderr,
                       (sp_str_t) { (size_t) n, (unsigned char *) text });
 }
