@@ -18,7 +18,7 @@
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      3             /* grows with each layout */
+#define SP_POLICY_LAYOUT      4             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256
@@ -113,6 +113,13 @@ sp_str_t sp_policy_rule_id(const sp_policy_t *policy, int rule);
 sp_rule_kind_t sp_policy_rule_kind(const sp_policy_t *policy, int rule);
 
 /*
+ * "valid:", in unix seconds: in force from "from" on and before "until";
+ * INT64_MIN and INT64_MAX where it does not say.
+ */
+void sp_policy_rule_valid(const sp_policy_t *policy, int rule, int64_t *from,
+    int64_t *until);
+
+/*
  * Whom it is enforced for, in hundredths of a percent of the accounts: 10000
  * all of them ("enforce"), 0 none ("shadow"), else those of a "canary N%",
  * which sp_canary() (sp_decide.h) tells from the others.
@@ -161,6 +168,25 @@ int sp_policy_field_find(const sp_policy_t *policy, sp_str_t name); /* or -1 */
 sp_str_t sp_policy_enum_name(const sp_policy_t *policy, int id,
     int64_t number);
 int sp_policy_enum_find(const sp_policy_t *policy, int id, sp_str_t word);
+
+/*
+ * Lists by index, in the order in which the files have them. One that is not
+ * in force is as one without items: whatever is asked, nothing is in it.
+ */
+typedef struct {
+    sp_str_t     name;
+    const char  *type;      /* "country" */
+    size_t       items;
+    int64_t      from;      /* "valid:", as of a rule */
+    int64_t      until;
+    int64_t      review;    /* the first second after "review_by:", or
+                               INT64_MAX */
+    sp_str_t     source;
+} sp_policy_list_t;
+
+int sp_policy_lists(const sp_policy_t *policy);
+void sp_policy_list(const sp_policy_t *policy, int i,
+    sp_policy_list_t *list);
 
 /* Invariants by index, sorted by id. */
 int sp_policy_invariants(const sp_policy_t *policy);

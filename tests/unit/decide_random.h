@@ -56,9 +56,22 @@ static char               text[TEXT];
 static const sp_policy_opts_t  opts = { NOW, 1 };
 
 
+/* Lists of Iran and Ukraine, of which not each is in force. */
+
+static const struct {
+    const char  *name, *valid;
+    int64_t      from, until;
+} dated[] = {
+    { "early", "until: 2026-11-22", INT64_MIN, NOW - 43200 },
+    { "lately", "from: 2026-11-22, until: 2026-11-24", NOW - 129600,
+      NOW + 129600 },
+    { "later", "from: 2026-11-24T00:00:01Z", NOW + 43201, INT64_MAX }
+};
+
+
 /* The atoms, as text and as what they mean. */
 
-#define ATOMS  17
+#define ATOMS  20
 
 static inline void
 atom_text(int atom, int k, char *out, size_t size)
@@ -71,7 +84,9 @@ atom_text(int atom, int k, char *out, size_t size)
         "has(model.tier)", "request.stream",
         "account.status in [pending, review]",
         "account.verified_age >= %dd", "account.x_flag",
-        "account.x_number >= %d", "has(account.x_flag)"
+        "account.x_number >= %d", "has(account.x_flag)",
+        "ip.country in @%s", "account.incorporated not in @%s",
+        "owner_share(@%s) < %d%%"
     };
 
     switch (atom) {
@@ -86,6 +101,11 @@ atom_text(int atom, int k, char *out, size_t size)
         break;
     case 9:
         snprintf(out, size, shapes[9], 25 * (k % 4));
+        break;
+    case 17:
+    case 18:
+    case 19:
+        snprintf(out, size, shapes[atom], dated[k % 3].name, 25 * (k / 3));
         break;
     case 0:
     case 13:
@@ -147,6 +167,64 @@ own_value(int atom, int k, const request_t *r)
 }
 
 
+/* The part held from two countries, in basis points. */
+
+static inline void
+share(const request_t *r, const char *one, const char *two, int *low,
+    int *high)
+{
+    int  i, in;
+
+    *low = 0;
+    *high = 10000;
+
+    for (i = 0; r->account.has_owners && i < r->account.nowners; i++) {
+        in = r->account.owners[i].places[0] == place(one)
+             || r->account.owners[i].places[0] == place(two);
+        *low += in ? r->account.owners[i].min : 0;
+        *high -= in ? 0 : r->account.owners[i].min;
+    }
+}
+
+
+static inline sp_truth_t
+dated_value(int atom, int k, const request_t *r)
+{
+    int                in, low, high, least;
+    int64_t            now;
+    const sp_value_t  *v;
+
+    now = r->facts.v[SP_F_NOW].u.i;
+    in = now >= dated[k % 3].from && now < dated[k % 3].until;
+    least = 2500 * (k / 3);
+
+    if (atom == 19) {
+
+        if (!in) {
+            return truth(0 < least);
+        }
+
+        if (r->facts.account == NULL) {
+            return SP_UNSURE;
+        }
+
+        share(r, "IR", "UA", &low, &high);
+
+        return high < least ? SP_TRUE : low >= least ? SP_FALSE : SP_UNSURE;
+    }
+
+    v = &r->facts.v[atom == 17 ? SP_F_IP_COUNTRY : SP_F_ACCOUNT_INCORPORATED];
+
+    if (in && v->state != SP_FACT_KNOWN) {
+        return SP_UNSURE;
+    }
+
+    in = in && (v->u.place == place("IR") || v->u.place == place("UA"));
+
+    return truth(atom == 17 ? in : !in);
+}
+
+
 static inline sp_truth_t
 atom_value(int atom, int k, const request_t *r)
 {
@@ -159,6 +237,10 @@ atom_value(int atom, int k, const request_t *r)
         SP_F_ACCOUNT_INCORPORATED, SP_F_IP_COUNTRY, -1, SP_F_MODEL_TIER,
         SP_F_REQUEST_STREAM, SP_F_ACCOUNT_STATUS, SP_F_ACCOUNT_VERIFIED_AGE
     };
+
+    if (atom > 16) {
+        return dated_value(atom, k, r);
+    }
 
     if (atom > 13) {
         return own_value(atom, k, r);
@@ -176,18 +258,7 @@ atom_value(int atom, int k, const request_t *r)
             return SP_UNSURE;
         }
 
-        low = 0;
-        high = 10000;
-
-        if (r->account.has_owners) {
-
-            for (i = 0; i < r->account.nowners; i++) {
-                in = r->account.owners[i].places[0] == place("IR")
-                     || r->account.owners[i].places[0] == place("CN");
-                low += in ? r->account.owners[i].min : 0;
-                high -= in ? 0 : r->account.owners[i].min;
-            }
-        }
+        share(r, "IR", "CN", &low, &high);
 
         return low >= 2500 * (k % 4) ? SP_TRUE
                : high >= 2500 * (k % 4) ? SP_UNSURE : SP_FALSE;
@@ -265,7 +336,8 @@ grow(rule_t *r, int depth)
 static inline void
 condition(const rule_t *r, int i, char *out, size_t size)
 {
-    char           a[400], b[400];
+    int            len;
+    char           a[900], b[900];
     const node_t  *n = &r->nodes[i];
 
     if (n->op == 3) {
@@ -276,12 +348,14 @@ condition(const rule_t *r, int i, char *out, size_t size)
     condition(r, n->a, a, sizeof(a));
 
     if (n->op == 2) {
-        snprintf(out, size, "not (%.380s)", a);
+        len = snprintf(out, size, "not (%s)", a);
+        assert_in_range(len, 1, size - 1);
         return;
     }
 
     condition(r, n->b, b, sizeof(b));
-    snprintf(out, size, "(%.380s) %s (%.380s)", a, n->op ? "or" : "and", b);
+    len = snprintf(out, size, "(%s) %s (%s)", a, n->op ? "or" : "and", b);
+    assert_in_range(len, 1, size - 1);
 }
 
 
@@ -488,8 +562,16 @@ compile(const policy_t *p)
         "sallyport: 1\npolicy: random\nfacts:\n"
         "  account.x_flag: {type: bool}\n"
         "  account.x_number: {type: int, max: 5, absent: 2}\nlists:\n  two:\n    type: country\n"
-        "    items: [IR, CN]\nmodels:\n  tiers:\n    1: [m-one]\n"
-        "    2: [m-two]\n");
+        "    items: [IR, CN]\n");
+
+    for (i = 0; i < (int) sp_nelts(dated); i++) {
+        n += (size_t) snprintf(text + n, TEXT - n, "  %s:\n    type: country\n"
+                               "    valid: {%s}\n    items: [IR, UA]\n",
+                               dated[i].name, dated[i].valid);
+    }
+
+    n += (size_t) snprintf(text + n, TEXT - n, "models:\n  tiers:\n"
+                           "    1: [m-one]\n    2: [m-two]\n");
 
     for (k = 0; k < 5; k++) {
 

@@ -321,13 +321,101 @@ test_own(void **state)
 }
 
 
+/* Dates of lists and rules, and how a test of a dated list is explained. */
+
+static void
+explained(void *ctx, int depth, sp_str_t s, sp_truth_t value,
+    const int *fields, int nfields)
+{
+    char  *out = ctx;
+
+    snprintf(out + strlen(out), 1000 - strlen(out), "%d %.*s = %d\n", depth,
+             (int) s.len, s.data, (int) value);
+}
+
+
+static void
+test_dates(void **state)
+{
+    char               out[1000];
+    int64_t            from, until;
+    sp_facts_t         facts;
+    sp_diags_t         diags;
+    sp_policy_t       *policy;
+    sp_policy_list_t   list;
+
+    static const char  source[] = HEAD
+        "timezone: \"+02:00\"\n"
+        "lists:\n"
+        "  ended: {type: place, items: [CU, UA-43, UA-40], "
+        "valid: {until: 2026-11-22}}\n"
+        "  ahead:\n    type: model\n    items: [a*, b, c]\n"
+        "    source: desk memo\n    review_by: 2027-01-31\n"
+        "    valid: {from: 2026-11-10T05:00:00Z, until: 2026-12-31}\n"
+        "deny:\n"
+        "  - id: gone\n    when: ip.country not in @ended\n"
+        "    unknown: match\n    reason: NET_VPN\n"
+        "allow:\n"
+        "  - id: some\n    when: model.id in @ahead\n"
+        "    valid: {from: 2026-11-24, until: 2026-11-24}\n";
+
+    sp_diags_init(&diags);
+    policy = sp_policy_load_text("policy.yaml", SP_STR(source), &opts,
+                                 &diags);
+    assert_non_null(policy);
+    assert_int_equal(diags.warnings, 1);
+    assert_int_equal(diags.items[0].code, 310);
+    assert_non_null(strstr(diags.items[0].message, "last day"));
+    sp_diags_free(&diags);
+
+    assert_int_equal(sp_policy_lists(policy), 2);
+    sp_policy_list(policy, 0, &list);
+    same_text(list.name, "ended");
+    assert_string_equal(list.type, "place");
+    assert_int_equal(list.items, 3);
+    assert_true(list.from == INT64_MIN && list.until == 1795384800);
+    assert_true(list.review == INT64_MAX);
+
+    sp_policy_list(policy, 1, &list);
+    same_text(list.source, "desk memo");
+    assert_int_equal(list.items, 3);
+    assert_int_equal(list.from, 1794286800);
+    assert_int_equal(list.until, 1798754400);
+    assert_int_equal(list.review, 1801432800);
+
+    sp_policy_rule_valid(policy, 1, &from, &until);
+    assert_int_equal(from, 1795471200);
+    assert_int_equal(until, 1795471200 + 86400);
+
+    sp_facts_init(&facts, NOW);
+    facts.v[SP_F_IP_COUNTRY].state = SP_FACT_KNOWN;
+    assert_int_equal(sp_place_parse(SP_STR("CU"),
+                                    &facts.v[SP_F_IP_COUNTRY].u.place),
+                     SP_PLACE_OK);
+
+    out[0] = '\0';
+    sp_rule_explain(policy, 0, &facts, explained, out);
+    assert_string_equal(out,
+        "0 ip.country not in @ended = 2\n"
+        "1 @ended is in force and has it = 0\n"
+        "2 @ended has not ended = 0\n"
+        "2 @ended has it = 2\n");
+
+    facts.v[SP_F_NOW].u.i = 1795384799;
+    assert_int_equal(sp_rule_value(policy, 0, &facts), SP_FALSE);
+
+    free(policy);
+}
+
+
 int
 main(void)
 {
     static const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_canary),
-        cmocka_unit_test(test_own)
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_dates)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

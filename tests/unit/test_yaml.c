@@ -127,6 +127,11 @@ test_profile(void **state)
         { HEAD "lists:\n  a: {type: country, items: [DE, XX]}\n", 203, 3, 34,
           "XX" },
         { HEAD "lists:\n  a: {type: country}\n", 104, 3, 3, "items" },
+        { HEAD "lists:\n  a: {type: country, items: [], valid: {to: 1}}\n", 103,
+          3, 41, "valid" },
+        { HEAD "lists:\n  a: {type: country, items: [], "
+          "valid: {from: 2026-02-02, until: 2026-02-01}}\n", 104, 3, 33,
+          "before" },
         { HEAD "deny:\n  - id: x\n    when: ip.tor\n    unknown: skip\n"
           "    reason: KYC_LEVL\n", 203, 6, 13, "KYC_LEVEL" },
         { HEAD "deny:\n  - id: x\n    effect: deny\n    when: ip.tor\n"

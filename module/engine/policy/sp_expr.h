@@ -49,6 +49,7 @@ struct sp_ast_s {
     sp_lset_t  *set;
     unsigned    off;
     unsigned    len;
+    sp_str_t    label;      /* what it says, if the author did not write it */
     sp_ast_t   *first;
     sp_ast_t   *next;
 };
@@ -91,6 +92,9 @@ sp_rc_t sp_check_share(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op);
 sp_rc_t sp_check_argument(sp_expr_t *x, sp_ast_t *test);
 sp_rc_t sp_check_field(sp_expr_t *x, const sp_ast_t *test);
 sp_rc_t sp_check_unknown_field(sp_expr_t *x);
+
+/* sp_expr_dated.c: the test, and whether its list is in force. */
+sp_ast_t *sp_expr_dated(sp_expr_t *x, sp_ast_t *test);
 
 /* sp_expr_literal.c */
 sp_rc_t sp_check_literal(sp_expr_t *x, sp_ast_t *test, const sp_tok_t *op);

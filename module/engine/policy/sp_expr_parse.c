@@ -477,7 +477,7 @@ sp_expr_rest(sp_expr_t *x, sp_ast_t *test)
 
     sp_expr_span(x, test, x->tok.off);
 
-    return test;
+    return sp_expr_dated(x, test);
 }
 
 
@@ -553,7 +553,7 @@ sp_expr_call(sp_expr_t *x, int fn)
     }
 
     if (fn == SP_FN_CONTROL_IN) {
-        return test;
+        return sp_expr_dated(x, test);
     }
 
     op = x->tok;
@@ -566,5 +566,5 @@ sp_expr_call(sp_expr_t *x, int fn)
 
     sp_expr_span(x, test, x->tok.off);
 
-    return test;
+    return sp_expr_dated(x, test);
 }

@@ -15,7 +15,7 @@ static void sp_load_list_items(sp_load_t *l, sp_lset_t *set,
     const sp_ynode_t *seq);
 static void sp_load_list_file(sp_load_t *l, sp_lset_t *set,
     const sp_ynode_t *node);
-static void sp_load_list_review(sp_load_t *l, const sp_ynode_t *node);
+static void sp_load_list_dates(sp_load_t *l, sp_lset_t *set);
 
 
 static const char *const  sp_list_types[] = {
@@ -54,7 +54,7 @@ sp_load_list(sp_load_t *l, const sp_ynode_t *node)
     const sp_ynode_t  *items, *file;
 
     static const char *const  keys[] = {
-        "type", "source", "review_by", "items", "file", "note"
+        "type", "source", "review_by", "valid", "items", "file", "note"
     };
 
     if (sp_value_name(l, node->key, &name) != SP_OK
@@ -106,7 +106,7 @@ sp_load_list(sp_load_t *l, const sp_ynode_t *node)
     *l->sets_tail = set;
     l->sets_tail = &set->next;
 
-    sp_load_list_review(l, node);
+    sp_load_list_dates(l, set);
 
     items = sp_ynode_get(node, "items");
     file = sp_ynode_get(node, "file");
@@ -128,28 +128,38 @@ sp_load_list(sp_load_t *l, const sp_ynode_t *node)
 }
 
 
+/* Where it comes from, how long it holds, and when to look at it again. */
+
 static void
-sp_load_list_review(sp_load_t *l, const sp_ynode_t *node)
+sp_load_list_dates(sp_load_t *l, sp_lset_t *set)
 {
-    int64_t            when;
-    sp_str_t           s;
     const sp_ynode_t  *child;
 
-    child = sp_ynode_get(node, "source");
+    child = sp_ynode_get(set->node, "source");
+
     if (child != NULL) {
-        (void) sp_value_text(l, child, &s);
+        (void) sp_value_text(l, child, &set->source);
     }
 
-    child = sp_ynode_get(node, "review_by");
+    child = sp_ynode_get(set->node, "valid");
 
-    if (child == NULL || sp_value_time(l, child, 1, &when) != SP_OK) {
-        return;
+    if (child != NULL
+        && sp_load_dates(l, child, &set->from, &set->until) == SP_OK
+        && l->opts->now >= set->until)
+    {
+        sp_load_warn(l, child->key, 310, NULL,
+                     "list '%s' is past its last day: nothing is in it",
+                     set->name.data);
     }
 
-    if (l->opts->now >= when) {
+    child = sp_ynode_get(set->node, "review_by");
+
+    if (child != NULL
+        && sp_value_time(l, child, 1, &set->review) == SP_OK
+        && l->opts->now >= set->review)
+    {
         sp_load_warn(l, child, 310, NULL,
-                     "list '%s' is past its review date",
-                     node->key->text.data);
+                     "list '%s' is past its review date", set->name.data);
     }
 }
 
@@ -281,6 +291,9 @@ sp_lset_create(sp_load_t *l, sp_list_type_t type)
     set = sp_load_alloc(l, sizeof(sp_lset_t));
     if (set != NULL) {
         set->type = type;
+        set->from = SP_TIME_MIN;
+        set->until = SP_TIME_MAX;
+        set->review = SP_TIME_MAX;
     }
 
     return set;

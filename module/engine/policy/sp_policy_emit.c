@@ -189,6 +189,7 @@ sp_emit_all(sp_emit_t *e)
     (void) sp_emit_room(e, p->nrates * sizeof(sp_rate_t), &p->rates);
 
     p->nrules = l->nrules;
+    p->nlists = l->nlists;
     p->first[0] = 0;
 
     for (kind = 0; kind < SP_RULE_KINDS; kind++) {
@@ -394,6 +395,10 @@ sp_emit_ast(sp_emit_t *e, const sp_lrule_t *rule, const sp_ast_t *ast)
 
     text.data = rule->when_text.data + ast->off;
     text.len = ast->len;
+
+    if (ast->label.len != 0) {
+        text = ast->label;
+    }
 
     node.op = (uint8_t) ast->op;
     node.cmp = (uint8_t) ast->cmp;

@@ -33,6 +33,10 @@ sp_emit_set(sp_emit_t *e, sp_lset_t *set)
     s.type = set->type;
     s.n = (uint32_t) set->n;
     s.name = sp_emit_str(e, set->name);
+    s.source = sp_emit_str(e, set->source);
+    s.from = set->from;
+    s.until = set->until;
+    s.review = set->review;
     s.countries = set->countries;
     s.parts = set->parts;
 

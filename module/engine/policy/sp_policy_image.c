@@ -72,6 +72,44 @@ sp_policy_rule_kind(const sp_policy_t *policy, int rule)
 }
 
 
+void
+sp_policy_rule_valid(const sp_policy_t *policy, int rule, int64_t *from,
+    int64_t *until)
+{
+    *from = sp_image_rule(policy, rule)->from;
+    *until = sp_image_rule(policy, rule)->until;
+}
+
+
+int
+sp_policy_lists(const sp_policy_t *policy)
+{
+    return (int) policy->nlists;
+}
+
+
+void
+sp_policy_list(const sp_policy_t *policy, int i, sp_policy_list_t *list)
+{
+    size_t           k;
+    const sp_set_t  *set;
+
+    set = sp_image_set(policy, i);
+
+    list->name = sp_image_str(policy, set->name);
+    list->type = sp_list_type_name((sp_list_type_t) set->type);
+    list->items = (size_t) set->n + set->nglobs;
+    list->from = set->from;
+    list->until = set->until;
+    list->review = set->review;
+    list->source = sp_image_str(policy, set->source);
+
+    for (k = 0; k < sp_nelts(set->countries.bits); k++) {
+        list->items += (size_t) __builtin_popcountll(set->countries.bits[k]);
+    }
+}
+
+
 unsigned
 sp_policy_rule_share(const sp_policy_t *policy, int rule)
 {

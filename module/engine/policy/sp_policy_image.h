@@ -114,6 +114,10 @@ typedef struct {
     uint32_t        globs;     /* offset: sp_glob_t */
     uint32_t        pad;
     sp_ref_t        name;
+    sp_ref_t        source;
+    int64_t         from;      /* inclusive; tests of a dated list ask "now" */
+    int64_t         until;     /* exclusive */
+    int64_t         review;
     sp_countries_t  countries; /* whole countries in it */
     sp_countries_t  parts;     /* countries with a subdivision in it */
 } sp_set_t;
@@ -222,7 +226,7 @@ struct sp_policy_s {
     uint32_t  nodes;
     uint32_t  nnodes;
     uint32_t  sets;
-    uint32_t  nsets;
+    uint32_t  nsets;         /* the named ones first */
     uint32_t  reasons;
     uint32_t  nreasons;
     uint32_t  rates;
@@ -239,7 +243,7 @@ struct sp_policy_s {
     uint32_t  nown;
 
     uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
-    uint32_t  pad;
+    uint32_t  nlists;                     /* named sets */
 
     sp_ref_t  name;
     sp_ref_t  revision;

@@ -39,6 +39,10 @@ struct sp_lset_s {
     sp_str_t          name;      /* empty: items written in a condition */
     sp_list_type_t    type;
     const sp_ynode_t *node;
+    sp_str_t          source;
+    int64_t           from;
+    int64_t           until;
+    int64_t           review;
     unsigned          used;
     size_t            n, max;
     sp_place_t       *places;    /* subdivisions only */
@@ -237,7 +241,9 @@ int sp_load_reason(sp_load_t *l, const sp_ynode_t *node);
 void sp_load_models(sp_load_t *l, const sp_ynode_t *map);
 void sp_load_models_finish(sp_load_t *l);
 
-/* sp_policy_rule.c */
+/* sp_policy_rule.c; "valid: {from, until}", untouched where it is not said */
+sp_rc_t sp_load_dates(sp_load_t *l, const sp_ynode_t *node, int64_t *from,
+    int64_t *until);
 void sp_load_rules(sp_load_t *l, const sp_ynode_t *seq, sp_rule_kind_t kind);
 sp_lrule_t *sp_lrule_find(sp_load_t *l, sp_str_t id);
 

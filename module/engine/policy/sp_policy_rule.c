@@ -292,9 +292,7 @@ sp_load_rule_mode(sp_load_t *l, sp_lrule_t *rule)
 static void
 sp_load_valid(sp_load_t *l, sp_lrule_t *rule)
 {
-    const sp_ynode_t  *node, *from, *until;
-
-    static const char *const  keys[] = { "from", "until" };
+    const sp_ynode_t  *node;
 
     node = sp_ynode_get(rule->node, "valid");
 
@@ -307,31 +305,48 @@ sp_load_valid(sp_load_t *l, sp_lrule_t *rule)
         return;
     }
 
-    if (sp_value_kind(l, node, SP_Y_MAP, "'valid'") != SP_OK
-        || sp_value_keys(l, node, keys, sp_nelts(keys), "'valid'") != SP_OK)
-    {
+    if (sp_load_dates(l, node, &rule->from, &rule->until) != SP_OK) {
         return;
     }
 
     rule->valid = node;
-    from = sp_ynode_get(node, "from");
-    until = sp_ynode_get(node, "until");
 
-    if (from != NULL && sp_value_time(l, from, 0, &rule->from) != SP_OK) {
-        return;
-    }
-
-    if (until != NULL && sp_value_time(l, until, 1, &rule->until) != SP_OK) {
-        return;
-    }
-
-    if (until == NULL && rule->kind == SP_RULE_EXCEPTION) {
+    if (rule->until == SP_TIME_MAX && rule->kind == SP_RULE_EXCEPTION) {
         sp_load_error(l, node->key, 104, NULL, "an exception needs an end: "
                       "'valid: {until: ...}'");
-
-    } else if (rule->from >= rule->until) {
-        sp_load_error(l, node->key, 104, NULL, "this ends before it begins");
     }
+}
+
+
+sp_rc_t
+sp_load_dates(sp_load_t *l, const sp_ynode_t *node, int64_t *from,
+    int64_t *until)
+{
+    const sp_ynode_t  *first, *last;
+
+    static const char *const  keys[] = { "from", "until" };
+
+    if (sp_value_kind(l, node, SP_Y_MAP, "'valid'") != SP_OK
+        || sp_value_keys(l, node, keys, sp_nelts(keys), "'valid'") != SP_OK)
+    {
+        return SP_ERROR;
+    }
+
+    first = sp_ynode_get(node, "from");
+    last = sp_ynode_get(node, "until");
+
+    if ((first != NULL && sp_value_time(l, first, 0, from) != SP_OK)
+        || (last != NULL && sp_value_time(l, last, 1, until) != SP_OK))
+    {
+        return SP_ERROR;
+    }
+
+    if (*from >= *until) {
+        sp_load_error(l, node->key, 104, NULL, "this ends before it begins");
+        return SP_ERROR;
+    }
+
+    return SP_OK;
 }
 
 

@@ -43,7 +43,7 @@ sp_policy_valid(const void *image, size_t size)
         return 0;
     }
 
-    if (p->nrules > SP_RULES_MAX || p->nreasons < SP_R_BUILTIN
+    if (p->nrules > SP_RULES_MAX || p->nlists > p->nsets || p->nreasons < SP_R_BUILTIN
         || p->nreasons > SP_REASONS_MAX
         || !sp_valid_table(p, p->rules, p->nrules, sizeof(sp_rule_t))
         || !sp_valid_table(p, p->nodes, p->nnodes, sizeof(sp_node_t))
@@ -217,7 +217,9 @@ sp_valid_set(const sp_policy_t *p, const sp_set_t *set)
     size_t    size;
     uint32_t  i;
 
-    if (set->type >= SP_LIST_TYPES || !sp_valid_ref(p, set->name)) {
+    if (set->type >= SP_LIST_TYPES || !sp_valid_ref(p, set->name)
+        || !sp_valid_ref(p, set->source) || set->from >= set->until)
+    {
         return 0;
     }
 
