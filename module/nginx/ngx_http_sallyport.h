@@ -40,6 +40,8 @@ typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
 typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
 typedef struct ngx_http_sallyport_screened_s  ngx_http_sallyport_screened_t;
 typedef struct ngx_http_sallyport_kept_s   ngx_http_sallyport_kept_t;
+typedef struct ngx_http_sallyport_policy_s   ngx_http_sallyport_policy_t;
+typedef struct ngx_http_sallyport_edition_s  ngx_http_sallyport_edition_t;
 typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 
@@ -51,13 +53,6 @@ typedef struct {
 
 
 /* One object per distinct directive value, shared by locations. */
-
-typedef struct {
-    ngx_str_t                     path;
-    sp_policy_t                  *image;     /* malloc'ed at configuration */
-    ngx_http_sallyport_print_t   *throttles; /* by rule; limit.c fills it */
-} ngx_http_sallyport_policy_t;
-
 
 typedef struct {
     ngx_str_t                     file;
@@ -114,6 +109,48 @@ typedef struct {
     ngx_http_core_srv_conf_t       *cscf;
     void                          **loc_conf;
 } ngx_http_sallyport_location_t;
+
+
+/*
+ * Policies: what is in force may change at any time. An edition is one
+ * compiled policy as this worker holds it; its image stays until it is
+ * released. A verdict is by one edition.
+ */
+
+struct ngx_http_sallyport_edition_s {
+    const sp_policy_t            *image;
+    ngx_http_sallyport_policy_t  *policy;
+    uint64_t                      word;      /* another for each change */
+    ngx_uint_t                    refs;
+    ngx_http_sallyport_print_t   *throttles; /* by rule; limit.c fills it */
+    ngx_http_sallyport_edition_t *next;
+    ngx_uint_t                    copied;    /* unsigned  copied:1; */
+};
+
+/* The edition in force, to be released; NULL: a candidate that is not there. */
+ngx_http_sallyport_edition_t *ngx_http_sallyport_policy_hold(
+    ngx_http_sallyport_policy_t *policy);
+void ngx_http_sallyport_policy_release(ngx_http_sallyport_edition_t *edition);
+
+/* The same for a look that ends before the event loop goes on. */
+ngx_http_sallyport_edition_t *ngx_http_sallyport_policy_now(
+    ngx_http_sallyport_policy_t *policy);
+
+/* As it stands in the configuration, made absolute. */
+ngx_str_t *ngx_http_sallyport_policy_path(
+    ngx_http_sallyport_policy_t *policy);
+
+ngx_int_t ngx_http_sallyport_policy_init_module(ngx_cycle_t *cycle,
+    ngx_http_sallyport_policy_t *policy);
+ngx_int_t ngx_http_sallyport_policy_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_main_conf_t *smcf);
+void ngx_http_sallyport_policy_exit_process(
+    ngx_http_sallyport_main_conf_t *smcf);
+
+/* policy_metrics.c: 1 if all policies can be used; their metrics. */
+ngx_uint_t ngx_http_sallyport_policies_ready(ngx_array_t *policies);
+size_t ngx_http_sallyport_policies_metrics_size(ngx_array_t *policies);
+u_char *ngx_http_sallyport_policies_metrics(u_char *p, ngx_array_t *policies);
 
 
 /*
@@ -319,6 +356,7 @@ typedef enum {
 struct ngx_http_sallyport_ctx_s {
     ngx_http_request_t             *request;   /* main or refused sub */
     ngx_http_sallyport_loc_conf_t  *slcf;      /* of the location decided in */
+    ngx_http_sallyport_edition_t   *policy;    /* until the verdict is given */
     ngx_http_sallyport_main_conf_t *smcf;
     ngx_http_sallyport_state_t      state;
     ngx_http_sallyport_found_t      found;     /* of record_arrived */
@@ -331,6 +369,8 @@ struct ngx_http_sallyport_ctx_s {
     sp_credential_t                 credential;
     ngx_http_sallyport_waiter_t     waiter;
 
+    sp_str_t                        reason;    /* of the verdict, for logs: */
+    sp_str_t                        rule;      /* the policy may be gone */
     size_t                          id_len;
     uint64_t                        started;   /* ns, monotonic */
     uint64_t                        spent_us;
@@ -362,6 +402,7 @@ struct ngx_http_sallyport_ctx_s {
     sp_addr_t                       addr;
     sp_addr_t                       unit;
     u_char                          id[SP_ID_TEXT_LEN];
+    u_char                          words[2][64];    /* reason and rule */
     u_char                          kid[SP_KID_LEN];
     sp_verdict_t                    verdict;
     sp_key_t                        key_room;
@@ -388,6 +429,9 @@ ngx_int_t ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx);
 /* Records the verdict and counts it; no answer is sent. */
 void ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx);
 
+/* The verdict is given, and the policy is not looked at any more. */
+void ngx_http_sallyport_judged(ngx_http_sallyport_ctx_t *ctx);
+
 /* A new context in HEAD, which becomes that of the request. */
 ngx_http_sallyport_ctx_t *ngx_http_sallyport_create_ctx(
     ngx_http_request_t *r, ngx_http_sallyport_loc_conf_t *slcf);
@@ -404,6 +448,9 @@ ngx_int_t ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx);
 ngx_int_t ngx_http_sallyport_screen_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_main_conf_t *smcf);
 const sp_screen_t *ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx);
+
+/* Drops all screens of the worker: a policy is no longer where it was. */
+void ngx_http_sallyport_screen_forget(ngx_http_sallyport_main_conf_t *smcf);
 
 /* kept.c: room for the worker's decoded records. */
 ngx_int_t ngx_http_sallyport_kept_init_process(ngx_cycle_t *cycle);
@@ -442,6 +489,11 @@ ngx_int_t ngx_http_sallyport_add_variables(ngx_conf_t *cf);
 /* status.c: content handlers of sallyport_health and sallyport_metrics. */
 ngx_int_t ngx_http_sallyport_health_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sallyport_metrics_handler(ngx_http_request_t *r);
+
+/* HELP and TYPE of a metric; a label's value, two bytes for one at most. */
+u_char *ngx_http_sallyport_metrics_head(u_char *p, const char *name,
+    const char *type, const char *help);
+u_char *ngx_http_sallyport_metrics_label(u_char *p, sp_str_t s);
 
 /* check.c: what nginx -t refuses and warns about, after configuration. */
 ngx_int_t ngx_http_sallyport_check(ngx_conf_t *cf);

@@ -40,7 +40,7 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
     ngx_http_complex_value_t   cv;
 
     r = ctx->request;
-    policy = ctx->slcf->policy->image;
+    policy = ctx->policy->image;
 
     body.data = ngx_pnalloc(r->pool, SP_ANSWER_MAX);
 
@@ -81,6 +81,8 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
         ngx_str_set(&r->headers_out.status_line,
                     "451 Unavailable For Legal Reasons");
     }
+
+    ngx_http_sallyport_judged(ctx);
 
     /* discards the body, and is no matter of error_page */
 
@@ -254,7 +256,7 @@ ngx_http_sallyport_answer_legal(ngx_http_sallyport_ctx_t *ctx)
     sp_str_t   uri;
     ngx_str_t  value;
 
-    uri = sp_policy_blocked_by(ctx->slcf->policy->image);
+    uri = sp_policy_blocked_by(ctx->policy->image);
 
     if (uri.len == 0) {
         return NGX_OK;

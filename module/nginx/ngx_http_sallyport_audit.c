@@ -292,7 +292,7 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
     actx.enforced = (slcf->mode == NGX_HTTP_SALLYPORT_ON);
     actx.us = (uint32_t) ngx_min(ctx->spent_us, UINT32_MAX);
 
-    return sp_audit_decision(slcf->policy ? slcf->policy->image : NULL,
+    return sp_audit_decision(ctx->policy ? ctx->policy->image : NULL,
                              &ctx->facts, &ctx->verdict, &actx,
                              audit->lane.chain.seq + 1, buf);
 }

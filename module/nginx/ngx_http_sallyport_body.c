@@ -141,11 +141,11 @@ ngx_http_sallyport_body_over(ngx_http_sallyport_ctx_t *ctx)
 {
     sp_facts_body(&ctx->facts, SP_BODYFACT_LARGE, NULL);
 
-    sp_decide(ctx->slcf->policy->image, &ctx->facts, SP_STAGE_WHOLE,
+    sp_decide(ctx->policy->image, &ctx->facts, SP_STAGE_WHOLE,
               &ctx->verdict);
 
     if (ctx->verdict.decision != SP_VERDICT_DENY) {
-        sp_verdict_refuse(ctx->slcf->policy->image, &ctx->verdict,
+        sp_verdict_refuse(ctx->policy->image, &ctx->verdict,
                           SP_R_BODY_LARGE);
     }
 

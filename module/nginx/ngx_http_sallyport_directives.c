@@ -4,16 +4,14 @@
  *
  * This file contains the parsers of the module's directives. They run in the
  * master and for "nginx -t": they read files, but neither write nor connect.
- * Those that read secrets are in ngx_http_sallyport_secrets.c.
+ * Those that read secrets are in ngx_http_sallyport_secrets.c, that of
+ * policies in ngx_http_sallyport_policy.c.
  */
 
 
 #include "ngx_http_sallyport_directives.h"
 
 
-static ngx_http_sallyport_policy_t *ngx_http_sallyport_policy_open(
-    ngx_conf_t *cf, ngx_str_t *path);
-static void ngx_http_sallyport_policy_cleanup(void *data);
 static ngx_http_sallyport_geo_t *ngx_http_sallyport_geo_open(ngx_conf_t *cf,
     ngx_str_t *file, ngx_str_t *path);
 static void ngx_http_sallyport_geo_cleanup(void *data);
@@ -53,121 +51,6 @@ ngx_http_sallyport_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     slcf->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_sallyport_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_sallyport_loc_conf_t *slcf = conf;
-
-    ngx_str_t                        *value;
-    ngx_uint_t                        i;
-    ngx_http_sallyport_policy_t     **policies, *policy;
-    ngx_http_sallyport_main_conf_t   *smcf;
-
-    if (slcf->policy != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sallyport_module);
-    policies = smcf->policies.elts;
-
-    for (i = 0; i < smcf->policies.nelts; i++) {
-        if (ngx_strcmp(policies[i]->path.data, value[1].data) == 0) {
-            slcf->policy = policies[i];
-            return NGX_CONF_OK;
-        }
-    }
-
-    policy = ngx_http_sallyport_policy_open(cf, &value[1]);
-
-    if (policy == NULL
-        || ngx_http_sallyport_remember(&smcf->policies, policy) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    slcf->policy = policy;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_http_sallyport_policy_t *
-ngx_http_sallyport_policy_open(ngx_conf_t *cf, ngx_str_t *path)
-{
-    char                          line[1024];
-    size_t                        n;
-    ngx_uint_t                    i, level;
-    sp_diags_t                    diags;
-    sp_policy_opts_t              opts;
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_sallyport_policy_t  *policy;
-
-    policy = ngx_pcalloc(cf->pool, sizeof(ngx_http_sallyport_policy_t));
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (policy == NULL || cln == NULL) {
-        return NULL;
-    }
-
-    opts.now = ngx_time();
-    opts.has_regions = 0;
-
-    sp_diags_init(&diags);
-
-    policy->path = *path;
-    policy->image = sp_policy_load((char *) path->data, &opts, &diags);
-
-    for (i = 0; i < diags.n; i++) {
-        level = (diags.items[i].severity == SP_DIAG_ERROR) ? NGX_LOG_EMERG
-                                                           : NGX_LOG_WARN;
-        n = sp_diag_line(&diags.items[i], line, sizeof(line));
-        ngx_conf_log_error(level, cf, 0, "%*s",
-                           ngx_min(n, sizeof(line) - 1), line);
-    }
-
-    if (diags.dropped) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "and %ui more messages about this policy",
-                           (ngx_uint_t) diags.dropped);
-    }
-
-    sp_diags_free(&diags);
-
-    if (policy->image == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "policy \"%V\" cannot be used", path);
-        return NULL;
-    }
-
-    policy->throttles = ngx_pcalloc(cf->pool, sp_policy_rules(policy->image)
-                                       * sizeof(ngx_http_sallyport_print_t));
-    if (policy->throttles == NULL) {
-        free(policy->image);
-        return NULL;
-    }
-
-    cln->handler = ngx_http_sallyport_policy_cleanup;
-    cln->data = policy;
-
-    return policy;
-}
-
-
-static void
-ngx_http_sallyport_policy_cleanup(void *data)
-{
-    ngx_http_sallyport_policy_t *policy = data;
-
-    free(policy->image);
 }
 
 

@@ -15,6 +15,9 @@ static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
 static ngx_uint_t ngx_http_sallyport_body_here(ngx_http_request_t *r);
 static void ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx);
+static sp_str_t ngx_http_sallyport_reason(ngx_http_sallyport_ctx_t *ctx);
+static sp_str_t ngx_http_sallyport_rule(ngx_http_sallyport_ctx_t *ctx);
+static sp_str_t ngx_http_sallyport_word(sp_str_t s, u_char *buf, size_t size);
 static void ngx_http_sallyport_cleanup_ctx(void *data);
 static uint64_t ngx_http_sallyport_clock(void);
 
@@ -160,7 +163,7 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
         && (route == NULL || route->body != SP_BODY_JSON
             || !ngx_http_sallyport_body_here(r)))
     {
-        sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
+        sp_decide_screened(ctx->policy->image, &ctx->facts,
                            ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
                            &ctx->verdict);
 
@@ -206,7 +209,7 @@ ngx_http_sallyport_body_here(ngx_http_request_t *r)
 static void
 ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
 {
-    sp_decide_screened(ctx->slcf->policy->image, &ctx->facts,
+    sp_decide_screened(ctx->policy->image, &ctx->facts,
                        ngx_http_sallyport_screen(ctx), SP_STAGE_WHOLE,
                        &ctx->verdict);
 
@@ -224,6 +227,7 @@ ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
 {
     if (ctx->slcf->mode == NGX_HTTP_SALLYPORT_OBSERVE) {
         ngx_http_sallyport_record(ctx);
+        ngx_http_sallyport_judged(ctx);
         ctx->state = NGX_HTTP_SALLYPORT_S_PASSED;
         return NGX_DECLINED;
     }
@@ -235,7 +239,7 @@ ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
         /* before the record, so that a recorded allow can be sent */
 
         if (ngx_http_sallyport_headers(ctx) != NGX_OK) {
-            sp_verdict_refuse(ctx->slcf->policy->image, &ctx->verdict,
+            sp_verdict_refuse(ctx->policy->image, &ctx->verdict,
                               SP_R_GATE_ERROR);
         }
     }
@@ -243,6 +247,7 @@ ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
     ngx_http_sallyport_record(ctx);
 
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
+        ngx_http_sallyport_judged(ctx);
         ctx->state = NGX_HTTP_SALLYPORT_S_ALLOWED;
         return NGX_DECLINED;
     }
@@ -269,7 +274,7 @@ ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx)
     }
 
     if (ngx_http_sallyport_audit_decision(ctx) != NGX_OK && enforced) {
-        sp_verdict_refuse(ctx->slcf->policy->image, &ctx->verdict,
+        sp_verdict_refuse(ctx->policy->image, &ctx->verdict,
                           SP_R_AUDIT_UNAVAILABLE);
     }
 
@@ -284,7 +289,7 @@ ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx)
         break;
 
     default: /* SP_VERDICT_DENY */
-        reason = sp_policy_reason(ctx->slcf->policy->image,
+        reason = sp_policy_reason(ctx->policy->image,
                                   ctx->verdict.reason);
         counter = NGX_HTTP_SALLYPORT_C_DENY
                   + ((reason != NULL) ? reason->class : SP_CLASS_SYSTEM);
@@ -296,6 +301,84 @@ ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx)
     }
 
     ngx_http_sallyport_count(ctx->smcf->zone, counter);
+
+    ctx->reason = ngx_http_sallyport_word(ngx_http_sallyport_reason(ctx),
+                                          ctx->words[0],
+                                          sizeof(ctx->words[0]));
+    ctx->rule = ngx_http_sallyport_word(ngx_http_sallyport_rule(ctx),
+                                        ctx->words[1],
+                                        sizeof(ctx->words[1]));
+}
+
+
+static sp_str_t
+ngx_http_sallyport_reason(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_str_t  none = { 0, NULL };
+
+    if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
+        return none;
+    }
+
+    return sp_policy_reason_code(ctx->policy->image, ctx->verdict.reason);
+}
+
+
+/* The rule that is reported: of a throttle its limit, of an allow the rule. */
+
+static sp_str_t
+ngx_http_sallyport_rule(ngx_http_sallyport_ctx_t *ctx)
+{
+    int32_t             rule;
+    sp_str_t            none = { 0, NULL };
+    sp_verdict_t       *verdict;
+    const sp_policy_t  *policy;
+
+    verdict = &ctx->verdict;
+    policy = ctx->policy->image;
+
+    if (verdict->decision == SP_VERDICT_DENY) {
+        return verdict->primary < 0
+               ? none
+               : sp_match_name(policy, &verdict->matches[verdict->primary]);
+    }
+
+    rule = verdict->allow_rule;
+
+    if (verdict->decision == SP_VERDICT_THROTTLE) {
+        rule = verdict->throttled < 0
+               ? -1 : verdict->apply[verdict->throttled].rule;
+    }
+
+    return rule < 0 ? none : sp_policy_rule_id(policy, rule);
+}
+
+
+/* Names are 64 bytes at most. */
+
+static sp_str_t
+ngx_http_sallyport_word(sp_str_t s, u_char *buf, size_t size)
+{
+    sp_str_t  word;
+
+    word.data = buf;
+    word.len = ngx_min(s.len, size);
+
+    if (word.len != 0) {
+        ngx_memcpy(buf, s.data, word.len);
+    }
+
+    return word;
+}
+
+
+void
+ngx_http_sallyport_judged(ngx_http_sallyport_ctx_t *ctx)
+{
+    if (ctx->policy != NULL) {
+        ngx_http_sallyport_policy_release(ctx->policy);
+        ctx->policy = NULL;
+    }
 }
 
 
@@ -389,6 +472,7 @@ ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     ctx->method = r->method;
     ctx->uri = r->uri;
     ctx->started = ngx_http_sallyport_clock();
+    ctx->policy = ngx_http_sallyport_policy_hold(slcf->policy);
 
     cln->handler = ngx_http_sallyport_cleanup_ctx;
 
@@ -408,6 +492,7 @@ ngx_http_sallyport_cleanup_ctx(void *data)
     }
 
     ngx_http_sallyport_record_release(&ctx->waiter);
+    ngx_http_sallyport_judged(ctx);
 
     if (ngx_http_sallyport_resting + 1 > NGX_HTTP_SALLYPORT_RESTING) {
         ngx_free(ctx);

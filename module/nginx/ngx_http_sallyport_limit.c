@@ -31,7 +31,7 @@ static ngx_int_t ngx_http_sallyport_limit_print(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
     const sp_apply_t *apply, ngx_http_sallyport_print_t *print);
 static void ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_policy_t *policy, const sp_apply_t *apply,
+    ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
     ngx_http_sallyport_print_t *print);
 
 
@@ -59,7 +59,7 @@ ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
         if (ngx_http_sallyport_limit_debits(zone, ctx, i, debits, &n)
             != NGX_OK)
         {
-            sp_verdict_refuse(ctx->slcf->policy->image, verdict,
+            sp_verdict_refuse(ctx->policy->image, verdict,
                               SP_R_VERIFICATION_UNAVAILABLE);
             return;
         }
@@ -346,7 +346,7 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
 
     facts = &ctx->facts;
 
-    ngx_http_sallyport_limit_rule(zone, ctx->slcf->policy, apply, print);
+    ngx_http_sallyport_limit_rule(zone, ctx->policy, apply, print);
 
     if (apply->per & SP_PER_KEY) {
 
@@ -405,15 +405,17 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
 
 /*
  * Throttles are known by policy file, id and what they count by, so that a
- * bucket outlives a reload. A worker finds each print once.
+ * bucket outlives a change of the policy. A worker finds each print once for
+ * each edition.
  */
 
 static void
 ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_policy_t *policy, const sp_apply_t *apply,
+    ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
     ngx_http_sallyport_print_t *print)
 {
     sp_str_t                     id;
+    ngx_str_t                   *path;
     ngx_http_sallyport_print_t   part, *known;
 
     known = &policy->throttles[apply->rule];
@@ -421,8 +423,9 @@ ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
     if (known->h[0] == 0) {
         id = sp_policy_rule_id(policy->image, apply->rule);
 
-        ngx_http_sallyport_print(zone, policy->path.data, policy->path.len,
-                                 known);
+        path = ngx_http_sallyport_policy_path(policy->policy);
+
+        ngx_http_sallyport_print(zone, path->data, path->len, known);
         ngx_http_sallyport_print(zone, id.data, id.len, &part);
         ngx_http_sallyport_print_add(known, &part);
         ngx_http_sallyport_print(zone, &apply->per, sizeof(apply->per),

@@ -38,7 +38,7 @@ static ngx_command_t  ngx_http_sallyport_commands[] = {
       NULL },
 
     { ngx_string("sallyport_policy"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_sallyport_set_policy,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -354,6 +354,7 @@ ngx_http_sallyport_init_module(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
     ngx_http_sallyport_audit_t     **audits;
+    ngx_http_sallyport_policy_t    **policies;
     ngx_http_sallyport_main_conf_t  *smcf;
 
     smcf = ngx_http_cycle_get_module_main_conf(cycle,
@@ -361,6 +362,16 @@ ngx_http_sallyport_init_module(ngx_cycle_t *cycle)
 
     if (smcf == NULL || !smcf->enabled || ngx_test_config) {
         return NGX_OK;
+    }
+
+    policies = smcf->policies.elts;
+
+    for (i = 0; i < smcf->policies.nelts; i++) {
+        if (ngx_http_sallyport_policy_init_module(cycle, policies[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     audits = smcf->audits.elts;
@@ -396,7 +407,8 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_sallyport_screen_init_process(cycle, smcf) != NGX_OK
-        || ngx_http_sallyport_kept_init_process(cycle) != NGX_OK)
+        || ngx_http_sallyport_kept_init_process(cycle) != NGX_OK
+        || ngx_http_sallyport_policy_init_process(cycle, smcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -444,6 +456,8 @@ ngx_http_sallyport_exit_process(ngx_cycle_t *cycle)
     if (smcf == NULL || !smcf->enabled || !ngx_http_sallyport_serves()) {
         return;
     }
+
+    ngx_http_sallyport_policy_exit_process(smcf);
 
     stores = smcf->stores.elts;
 

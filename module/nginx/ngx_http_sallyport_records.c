@@ -247,7 +247,7 @@ ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx)
 {
     int64_t  max_age;
 
-    max_age = sp_policy_max_age(ctx->slcf->policy->image, SP_AGED_RECORD);
+    max_age = sp_policy_max_age(ctx->policy->image, SP_AGED_RECORD);
 
     return max_age >= 0 && ctx->record_age_ms / 1000 > max_age;
 }

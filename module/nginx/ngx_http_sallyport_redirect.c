@@ -136,7 +136,7 @@ ngx_http_sallyport_subrequest(ngx_http_request_t *r,
         ngx_http_sallyport_read_head(ctx);
 
         ngx_memzero(&ctx->verdict, sizeof(sp_verdict_t));
-        sp_verdict_refuse(slcf->policy->image, &ctx->verdict,
+        sp_verdict_refuse(ctx->policy->image, &ctx->verdict,
                           SP_R_NOT_ALLOWED);
 
         ngx_http_sallyport_record(ctx);

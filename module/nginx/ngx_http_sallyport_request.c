@@ -110,7 +110,7 @@ ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx)
     }
 
     geo = ctx->slcf->geo->country;
-    max_age = sp_policy_max_age(ctx->slcf->policy->image, SP_AGED_GEOIP);
+    max_age = sp_policy_max_age(ctx->policy->image, SP_AGED_GEOIP);
 
     if (max_age >= 0
         && ngx_time() - (int64_t) sp_geo_info(geo)->build_epoch > max_age)

@@ -41,6 +41,17 @@ ngx_http_sallyport_screen_init_process(ngx_cycle_t *cycle,
 }
 
 
+void
+ngx_http_sallyport_screen_forget(ngx_http_sallyport_main_conf_t *smcf)
+{
+    if (smcf->screens != NULL) {
+        ngx_memzero(smcf->screens,
+                    NGX_HTTP_SALLYPORT_SCREENS
+                    * sizeof(ngx_http_sallyport_screened_t));
+    }
+}
+
+
 /*
  * sp_decide_screened() looks at policy and time; that the screen is of this
  * account's record is seen to here.
@@ -58,7 +69,7 @@ ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx)
         return NULL;
     }
 
-    policy = ctx->slcf->policy->image;
+    policy = ctx->policy->image;
     now = ctx->facts.v[SP_F_NOW].u.i;
 
     hash = ctx->slot * 0x9e3779b97f4a7c15;

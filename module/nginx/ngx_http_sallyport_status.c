@@ -14,7 +14,6 @@
 /* Bytes that all lines of a value, beside its labels, stay below. */
 
 #define NGX_HTTP_SALLYPORT_METRIC_LINE  512
-#define NGX_HTTP_SALLYPORT_HASH_TEXT    (2 * SP_POLICY_HASH_LEN)
 
 
 typedef struct {
@@ -38,16 +37,11 @@ static size_t ngx_http_sallyport_metrics_size(
     ngx_http_sallyport_main_conf_t *smcf);
 static u_char *ngx_http_sallyport_metrics_counters(u_char *p,
     ngx_http_sallyport_zone_t *zone);
-static u_char *ngx_http_sallyport_metrics_policies(u_char *p,
-    ngx_array_t *policies);
 static u_char *ngx_http_sallyport_metrics_geos(u_char *p, ngx_array_t *geos);
 static u_char *ngx_http_sallyport_metrics_stores(u_char *p,
     ngx_array_t *stores);
 static u_char *ngx_http_sallyport_metrics_audits(u_char *p,
     ngx_array_t *audits);
-static u_char *ngx_http_sallyport_metrics_head(u_char *p, const char *name,
-    const char *type, const char *help);
-static u_char *ngx_http_sallyport_metrics_label(u_char *p, sp_str_t s);
 
 
 #define sallyport_denied(label, class)                                       \
@@ -200,7 +194,7 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
         p = ngx_http_sallyport_metrics_counters(p, smcf->zone);
     }
 
-    p = ngx_http_sallyport_metrics_policies(p, &smcf->policies);
+    p = ngx_http_sallyport_policies_metrics(p, &smcf->policies);
     p = ngx_http_sallyport_metrics_geos(p, &smcf->geos);
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
 
@@ -282,18 +276,8 @@ ngx_http_sallyport_status_send(ngx_http_request_t *r, ngx_uint_t status,
 static ngx_uint_t
 ngx_http_sallyport_health_policy(ngx_http_sallyport_main_conf_t *smcf)
 {
-    ngx_uint_t                     i;
-    ngx_http_sallyport_policy_t  **policy;
-
-    policy = smcf->policies.elts;
-
-    for (i = 0; i < smcf->policies.nelts; i++) {
-        if (policy[i]->image == NULL) {
-            return 0;
-        }
-    }
-
-    return i > 0 || !smcf->enabled;
+    return ngx_http_sallyport_policies_ready(&smcf->policies)
+           && (smcf->policies.nelts != 0 || !smcf->enabled);
 }
 
 
@@ -340,27 +324,13 @@ ngx_http_sallyport_health_audit(ngx_http_sallyport_main_conf_t *smcf)
 static size_t
 ngx_http_sallyport_metrics_size(ngx_http_sallyport_main_conf_t *smcf)
 {
-    size_t                         len;
-    ngx_uint_t                     i;
-    ngx_http_sallyport_policy_t  **policy;
+    size_t  len;
 
-    len = sp_nelts(ngx_http_sallyport_metrics) + 10
-          + smcf->policies.nelts + smcf->geos.nelts + smcf->stores.nelts
-          + smcf->audits.nelts;
+    len = sp_nelts(ngx_http_sallyport_metrics) + 10 + smcf->geos.nelts
+          + smcf->stores.nelts + smcf->audits.nelts;
     len *= NGX_HTTP_SALLYPORT_METRIC_LINE;
 
-    policy = smcf->policies.elts;
-
-    /* A byte of a label takes two at most. */
-
-    for (i = 0; i < smcf->policies.nelts; i++) {
-        if (policy[i]->image) {
-            len += 2 * sp_policy_name(policy[i]->image).len
-                   + 2 * sp_policy_revision(policy[i]->image).len;
-        }
-    }
-
-    return len;
+    return len + ngx_http_sallyport_policies_metrics_size(&smcf->policies);
 }
 
 
@@ -383,43 +353,6 @@ ngx_http_sallyport_metrics_counters(u_char *p,
         p = ngx_sprintf(p, m->label ? "%s{%s} %uA\n" : "%s%s %uA\n", m->name,
                         m->label ? m->label : "",
                         ngx_http_sallyport_counted(zone, m->counter));
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_sallyport_metrics_policies(u_char *p, ngx_array_t *policies)
-{
-    u_char                         hash[NGX_HTTP_SALLYPORT_HASH_TEXT];
-    ngx_uint_t                     i;
-    const sp_policy_t             *image;
-    ngx_http_sallyport_policy_t  **policy;
-
-    if (policies->nelts == 0) {
-        return p;
-    }
-
-    p = ngx_http_sallyport_metrics_head(p, "sallyport_policy_info", "gauge",
-                                        "The policies in force.");
-
-    policy = policies->elts;
-
-    for (i = 0; i < policies->nelts; i++) {
-
-        image = policy[i]->image;
-        if (image == NULL) {
-            continue;
-        }
-
-        sp_hex(sp_policy_hash(image), SP_POLICY_HASH_LEN, hash);
-
-        p = ngx_sprintf(p, "sallyport_policy_info{policy=\"%ui\",name=\"", i);
-        p = ngx_http_sallyport_metrics_label(p, sp_policy_name(image));
-        p = ngx_sprintf(p, "\",revision=\"");
-        p = ngx_http_sallyport_metrics_label(p, sp_policy_revision(image));
-        p = ngx_sprintf(p, "\",hash=\"%*s\"} 1\n", sizeof(hash), hash);
     }
 
     return p;
@@ -504,7 +437,7 @@ ngx_http_sallyport_metrics_audits(u_char *p, ngx_array_t *audits)
 }
 
 
-static u_char *
+u_char *
 ngx_http_sallyport_metrics_head(u_char *p, const char *name,
     const char *type, const char *help)
 {
@@ -515,7 +448,7 @@ ngx_http_sallyport_metrics_head(u_char *p, const char *name,
 
 /* Backslash, quote and newline are escaped, as the text format asks. */
 
-static u_char *
+u_char *
 ngx_http_sallyport_metrics_label(u_char *p, sp_str_t s)
 {
     size_t  i;

@@ -31,10 +31,6 @@ static ngx_int_t ngx_http_sallyport_variable_us(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static sp_str_t ngx_http_sallyport_variable_decision(
     ngx_http_sallyport_ctx_t *ctx);
-static sp_str_t ngx_http_sallyport_variable_reason(
-    ngx_http_sallyport_ctx_t *ctx);
-static sp_str_t ngx_http_sallyport_variable_rule(
-    ngx_http_sallyport_ctx_t *ctx);
 static sp_str_t ngx_http_sallyport_variable_model(
     ngx_http_sallyport_ctx_t *ctx);
 static sp_str_t ngx_http_sallyport_variable_country(
@@ -135,11 +131,11 @@ ngx_http_sallyport_variable_text(ngx_http_request_t *r,
             break;
 
         case NGX_HTTP_SALLYPORT_V_REASON:
-            s = ngx_http_sallyport_variable_reason(ctx);
+            s = ctx->reason;
             break;
 
         case NGX_HTTP_SALLYPORT_V_RULE:
-            s = ngx_http_sallyport_variable_rule(ctx);
+            s = ctx->rule;
             break;
 
         case NGX_HTTP_SALLYPORT_V_ACCOUNT:
@@ -197,62 +193,6 @@ ngx_http_sallyport_variable_decision(ngx_http_sallyport_ctx_t *ctx)
     default:
         return SP_STR("deny");
     }
-}
-
-
-static sp_str_t
-ngx_http_sallyport_variable_reason(ngx_http_sallyport_ctx_t *ctx)
-{
-    size_t                        n;
-    sp_str_t                      none = { 0, NULL };
-    const sp_reason_row_t        *rows;
-    ngx_http_sallyport_policy_t  *policy;
-
-    if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
-        return none;
-    }
-
-    policy = ctx->slcf->policy;
-
-    if (policy && policy->image) {
-        return sp_policy_reason_code(policy->image, ctx->verdict.reason);
-    }
-
-    rows = sp_reason_rows(&n);
-
-    return ctx->verdict.reason < n ? sp_cstr(rows[ctx->verdict.reason].code)
-                                   : none;
-}
-
-
-/* The rule that is reported: of a throttle its limit, of an allow the rule. */
-
-static sp_str_t
-ngx_http_sallyport_variable_rule(ngx_http_sallyport_ctx_t *ctx)
-{
-    int32_t             rule;
-    sp_str_t            none = { 0, NULL };
-    sp_verdict_t       *verdict;
-    const sp_policy_t  *policy;
-
-    verdict = &ctx->verdict;
-    policy = ctx->slcf->policy ? ctx->slcf->policy->image : NULL;
-
-    if (verdict->decision == SP_VERDICT_DENY) {
-        return verdict->primary < 0
-               ? none
-               : sp_match_name(policy, &verdict->matches[verdict->primary]);
-    }
-
-    rule = verdict->allow_rule;
-
-    if (verdict->decision == SP_VERDICT_THROTTLE) {
-        rule = verdict->throttled < 0
-               ? -1 : verdict->apply[verdict->throttled].rule;
-    }
-
-    return rule < 0 || policy == NULL ? none
-                                      : sp_policy_rule_id(policy, rule);
 }
 
 

@@ -1,0 +1,333 @@
+// Copyright (C) the Sallyport authors
+//
+// Policies that change while the gate runs: pointers that move under load,
+// bundles that are bad, half-written or wrongly signed, lease holders that
+// die, candidates beside the policy in force.
+
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { gate, chat, until, spawnedWorkers, testConfiguration,
+    FROM } from './lib/harness.mjs';
+
+
+// A policy whose every verdict on a US client tells which one it was: "even"
+// allows, "odd" refuses with a reason of its own.
+export function policy(revision, { deny, more = '', unlimited = false } = {}) {
+    return `sallyport: 1
+policy: rollout
+revision: ${revision}
+
+models:
+  tiers:
+    1: [small, small-*]
+${deny ? `
+deny:
+  - id: deny-${revision}
+    when: account.status == verified
+    reason: ${deny}
+` : ''}
+allow:
+  - id: allow-${revision}
+    when: account.status == verified
+${unlimited ? '' : `
+throttle:
+  - id: per-account
+    meter: requests
+    per: [account.id]
+    rate: 60000/min
+    burst: 10000
+`}${more}`;
+}
+
+
+// A directory of versions with a pointer, as people keep them; "move" makes
+// the pointer lead elsewhere by one rename.
+export function versions(g, name = 'policies') {
+    const root = g.file(name);
+
+    fs.mkdirSync(root);
+
+    const v = {
+        root,
+        path: path.join(root, 'current', 'policy.yaml'),
+
+        write(version, files) {
+            const dir = path.join(root, version);
+
+            fs.mkdirSync(dir, { recursive: true });
+
+            for (const [file, text] of Object.entries(
+                typeof files === 'string' ? { 'policy.yaml': files } : files))
+            {
+                fs.mkdirSync(path.dirname(path.join(dir, file)),
+                    { recursive: true });
+                fs.writeFileSync(path.join(dir, file), text);
+            }
+
+            return dir;
+        },
+
+        move(version, pointer = 'current') {
+            const link = path.join(root, pointer + '.new');
+
+            fs.symlinkSync(version, link);
+            fs.renameSync(link, path.join(root, pointer));
+        },
+    };
+
+    return v;
+}
+
+
+// A gate that follows "current"; the first version is r1.
+async function following(t, options = {}) {
+    const g = await gate(t, { ...options, without: ['nginx'] });
+
+    g.v = versions(g);
+    g.v.write('r1', options.first ?? policy('r1'));
+    g.v.move('r1');
+    await options.before?.(g);
+    g.policy = g.v.path + (options.more?.(g) ?? '');
+    await g.enrol('acme');
+    await g.start();
+
+    return g;
+}
+
+const revision = async (g) => /revision="([^"]*)"/.exec(
+    (await g.call({ path: '/metrics' })).text)?.[1];
+
+const metric = async (g, name, labels = 'policy="0"') => {
+    const { text } = await g.call({ path: '/metrics' });
+
+    return Number(text.split('\n')
+        .find((line) => line.startsWith(`${name}{${labels}} `))
+        ?.split(' ').at(-1));
+};
+
+const becomes = (g, wanted) => until(async () => await revision(g) === wanted,
+    `revision ${wanted} is in force`);
+
+
+test('a moved pointer is followed; a saved file is not', async (t) => {
+    const g = await following(t, { workers: 2 });
+
+    assert.equal((await g.chat('sk-acme')).status, 200);
+
+    // Saved in place, and saved by renaming: nothing moves.
+    fs.writeFileSync(path.join(g.v.root, 'r1', 'policy.yaml'),
+        policy('r1b', { deny: 'ACCT_REVIEW' }));
+    fs.writeFileSync(path.join(g.v.root, 'r1', 'new'),
+        policy('r1c', { deny: 'ACCT_REVIEW' }));
+    fs.renameSync(path.join(g.v.root, 'r1', 'new'),
+        path.join(g.v.root, 'r1', 'policy.yaml'));
+
+    g.v.write('r2', policy('r2', { deny: 'KYC_LEVEL' }));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    assert.equal(await revision(g), 'r1');
+    assert.equal((await g.chat('sk-acme')).status, 200);
+
+    g.v.move('r2');
+    await becomes(g, 'r2');
+
+    const { status, json } = await g.chat('sk-acme');
+
+    assert.equal(status, 403, JSON.stringify(json));
+    assert.match(g.errorLog(), /is revision "r2" from now on/);
+    assert.equal(await metric(g, 'sallyport_policy_loads_total'), 2);
+    assert.equal(await metric(g, 'sallyport_policy_failures_total'), 0);
+
+    // A reload takes what the file says now.
+    fs.writeFileSync(path.join(g.v.root, 'r2', 'policy.yaml'), policy('r2b'));
+    await g.reload();
+    assert.equal(await revision(g), 'r2b');
+    assert.equal((await g.chat('sk-acme')).status, 200);
+});
+
+
+test('a pointer of a ConfigMap: a file behind ..data', async (t) => {
+    const g = await following(t, {
+        before(h) {
+            const { root } = h.v;
+
+            h.v.write('..1', policy('r1'));
+            h.v.move('..1', '..data');
+            fs.symlinkSync('..data/policy.yaml',
+                path.join(root, 'policy.yaml'));
+            h.v.path = path.join(root, 'policy.yaml');
+        },
+    });
+
+    g.v.write('..2', policy('r2', { deny: 'KYC_LEVEL' }));
+    g.v.move('..2', '..data');
+    fs.rmSync(path.join(g.v.root, '..1'), { recursive: true });
+    await becomes(g, 'r2');
+    assert.equal((await g.chat('sk-acme')).status, 403);
+});
+
+
+// Even revisions allow, odd ones refuse: a verdict that is of two policies
+// would allow under an odd one, or name the rule of another.
+function agrees(record) {
+    const n = Number(/\d+/.exec(record.pol.rev)[0]);
+
+    assert.equal(record.dec, n % 2 ? 'deny' : 'allow', JSON.stringify(record));
+
+    if (n % 2) {
+        assert.ok(record.by.every(({ r }) => r === `deny-r${n}`),
+            JSON.stringify(record));
+    } else {
+        assert.equal(record.allow, `allow-r${n}`);
+    }
+}
+
+
+test('moved under load: no request lost, no verdict of two policies',
+    async (t) => {
+        const g = await following(t, { workers: 3,
+            first: policy('r0') });
+        const seen = new Set();
+        let stop = false;
+        let n = 0;
+
+        const client = async (slow) => {
+            while (!stop) {
+                const body = JSON.stringify(chat('small',
+                    { stream: slow, user: 'x'.repeat(slow ? 200000 : 1) }));
+                const { status } = await g.chat('sk-acme', 'small', { body });
+
+                assert.ok([200, 403].includes(status), String(status));
+                n++;
+            }
+        };
+        const clients = [0, 0, 0, 1, 1].map((slow) => client(slow === 1));
+
+        for (let v = 1; v <= 12; v++) {
+            g.v.write(`v${v}`, policy(`r${v}`,
+                { deny: v % 2 ? 'KYC_LEVEL' : undefined }));
+            g.v.move(`v${v}`);
+
+            if (v === 5) {
+                await g.reload();
+            }
+
+            await becomes(g, `r${v}`);
+        }
+
+        stop = true;
+        await Promise.all(clients);
+        await g.stop();
+
+        const decisions = g.records().filter(({ t: kind }) =>
+            kind === 'decision');
+
+        for (const record of decisions) {
+            agrees(record);
+            seen.add(record.pol.rev);
+        }
+
+        assert.equal(decisions.length, n);
+        assert.equal(seen.size, 13, [...seen].join(' '));
+    });
+
+
+test('bad bundles: the policy in force stays, and it is said', async (t) => {
+    const g = await following(t);
+    const whole = policy('r9', { deny: 'KYC_LEVEL' });
+
+    const bad = {
+        syntax: 'sallyport: 1\npolicy: [',
+        half: whole.slice(0, whole.indexOf('KYC_LEVEL') + 4),
+        unknown: whole.replace('account.status', 'account.colour'),
+        empty: '',
+        large: '#'.repeat(2 * 1024 * 1024),
+        missing: { 'other.yaml': whole },
+        list: { 'policy.yaml': whole + '\ninclude: [lists/*.yaml]\n' },
+    };
+
+    for (const [name, files] of Object.entries(bad)) {
+        const failures = await metric(g, 'sallyport_policy_failures_total');
+
+        g.v.write(name, files);
+        g.v.move(name);
+        await until(async () =>
+            await metric(g, 'sallyport_policy_failures_total') > failures,
+        `${name} is refused`);
+        assert.equal(await metric(g, 'sallyport_policy_behind'), 1);
+        assert.equal(await revision(g), 'r1');
+        assert.equal((await g.chat('sk-acme')).status, 200);
+    }
+
+    fs.rmSync(path.join(g.v.root, 'current'));
+    await until(() => /\[error\].*moved to what cannot be used, .*No such/
+        .test(g.errorLog()), 'a pointer that is gone is told');
+
+    assert.match(g.errorLog(),
+        /\[error\].*unknown\/policy\.yaml:\d+:\d+: error\[SP\d+\]/);
+    assert.match(g.errorLog(), /\[error\].*unknown\/policy\.yaml"\), the one in force stays/);
+
+    g.v.write('good', policy('r2'));
+    g.v.move('good');
+    await becomes(g, 'r2');
+    assert.equal(await metric(g, 'sallyport_policy_behind'), 0);
+});
+
+
+test('a half-written bundle is taken once it is whole', async (t) => {
+    const g = await following(t);
+    const whole = policy('r2', { deny: 'KYC_LEVEL' });
+
+    g.v.write('r2', whole.slice(0, -40));
+    fs.appendFileSync(path.join(g.v.root, 'r2', 'policy.yaml'), 'x: [');
+    g.v.move('r2');
+    await until(async () =>
+        await metric(g, 'sallyport_policy_failures_total') > 0, 'refused');
+    g.v.write('r2', whole);
+    await becomes(g, 'r2');
+});
+
+
+// A request whose head is judged, and whose body is "rest" of what was said.
+function unfinished(g, body, rest) {
+    const req = http.request({ host: '127.0.0.1', port: g.port, agent: false,
+        method: 'POST', path: '/v1/chat/completions',
+        headers: { 'X-Forwarded-For': FROM.US, Authorization: 'Bearer sk-acme',
+            'Content-Type': 'application/json',
+            'Content-Length': body.length } });
+    const answer = new Promise((resolve, reject) => {
+        req.on('error', reject);
+        req.on('response', (res) => {
+            res.resume();
+            res.on('end', () => resolve(res.statusCode));
+        });
+    });
+
+    req.write(body.slice(0, rest));
+
+    return { finish: () => { req.end(body.slice(rest)); return answer; } };
+}
+
+
+test('a request keeps its policy until its verdict, whatever moves meanwhile',
+    async (t) => {
+        const g = await following(t);
+        const body = JSON.stringify(chat('small', { user: 'x'.repeat(9000) }));
+        const open = [unfinished(g, body, 5000)];
+
+        // More changes than a zone has slots, one request begun under each.
+        for (let n = 2; n <= 18; n++) {
+            g.v.write(`v${n}`, policy(`r${n}`,
+                { deny: n % 2 ? undefined : 'KYC_LEVEL' }));
+            await until(() => g.errorLog().length > 0, 'a log');
+            g.v.move(`v${n}`);
+
+            if (n < 16) {
+                await becomes(g, `r${n}`);
+                open.push(unfinished(g, body, 5000));
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            }
+        }
+    });
