@@ -119,9 +119,9 @@ test('a moved pointer is followed; a saved file is not', async (t) => {
 
     // Saved in place, and saved by renaming: nothing moves.
     fs.writeFileSync(path.join(g.v.root, 'r1', 'policy.yaml'),
-        policy('r1b', { deny: 'ACCT_REVIEW' }));
+        policy('r1b', { deny: 'KYC_LEVEL' }));
     fs.writeFileSync(path.join(g.v.root, 'r1', 'new'),
-        policy('r1c', { deny: 'ACCT_REVIEW' }));
+        policy('r1c', { deny: 'KYC_LEVEL' }));
     fs.renameSync(path.join(g.v.root, 'r1', 'new'),
         path.join(g.v.root, 'r1', 'policy.yaml'));
 
@@ -311,23 +311,164 @@ function unfinished(g, body, rest) {
 }
 
 
-test('a request keeps its policy until its verdict, whatever moves meanwhile',
+test('a request keeps its policy until its verdict; another waits for room',
     async (t) => {
-        const g = await following(t);
+        // The zone has room for two of these.
+        const names = Array.from({ length: 9900 },
+            (_, n) => `      - small-${n}-${'x'.repeat(20)}\n`).join('');
+        const large = (name, options) => policy(name, options).replace(
+            '    1: [small, small-*]\n', `    1:\n      - small\n${names}`);
+        const g = await following(t, { first: large('r0'),
+            more: () => ' zone=1m' });
         const body = JSON.stringify(chat('small', { user: 'x'.repeat(9000) }));
-        const open = [unfinished(g, body, 5000)];
+        const [first, second] = [0, 1].map(() => unfinished(g, body, 5000));
 
-        // More changes than a zone has slots, one request begun under each.
-        for (let n = 2; n <= 18; n++) {
-            g.v.write(`v${n}`, policy(`r${n}`,
-                { deny: n % 2 ? undefined : 'KYC_LEVEL' }));
-            await until(() => g.errorLog().length > 0, 'a log');
-            g.v.move(`v${n}`);
+        // Both heads are judged once another request is.
+        assert.equal((await g.chat('sk-acme')).status, 200);
 
-            if (n < 16) {
-                await becomes(g, `r${n}`);
-                open.push(unfinished(g, body, 5000));
-                await new Promise((resolve) => setTimeout(resolve, 50));
-            }
-        }
+        g.v.write('v1', large('r1', { deny: 'KYC_LEVEL' }));
+        g.v.move('v1');
+        await becomes(g, 'r1');
+        assert.equal((await g.chat('sk-acme')).status, 403);
+
+        g.v.write('v2', large('r2'));
+        g.v.move('v2');
+        await until(() => /no room for one of \d+ bytes/.test(g.errorLog()),
+            'no room is told');
+        assert.equal((await g.chat('sk-acme')).status, 403);
+        assert.equal(await first.finish(), 200);
+        assert.equal(await revision(g), 'r1');
+        assert.equal(await second.finish(), 200);
+        await becomes(g, 'r2');
+
+        // r2 stands where r0 stood: nothing of r0's is used with it.
+        assert.equal((await g.chat('sk-acme')).status, 200);
+
+        await g.stop();
+
+        const decisions = g.records().filter(({ t: kind }) =>
+            kind === 'decision');
+
+        decisions.forEach(agrees);
+        assert.deepEqual(decisions.map(({ pol }) => pol.rev),
+            ['r0', 'r1', 'r1', 'r0', 'r0', 'r2']);
     });
+
+
+test('a dead lease holder, killed while it compiles, holds nothing up',
+    async (t) => {
+        const g = await following(t, { workers: 2, mayBeTorn: true,
+            checkLedger: false, expectLog: [/exited on signal 9/] });
+        // Large enough to be seen compiling: 12 lists of 45,000 networks.
+        const networks = (k) => Array.from({ length: 45000 }, (_, n) =>
+            `      - ${(n >> 8) % 223 + 1}.${n & 255}.${k}.0/24\n`).join('');
+        const lists = Object.fromEntries(Array.from({ length: 12 }, (_, k) =>
+            [`l${k}.yaml`, `sallyport: 1\nlists:\n  l${k}:\n    type: cidr\n` +
+                `    items:\n${networks(k)}`]));
+        const holder = () => {
+            const found = spawnedWorkers(g).filter((pid) =>
+                fs.readdirSync(`/proc/${pid}/task`).length > 1);
+
+            assert.ok(found.length < 2, 'two follow the pointer');
+
+            return found[0];
+        };
+        const busy = (pid) => fs.readdirSync(`/proc/${pid}/task`)
+            .filter((task) => Number(task) !== pid)
+            .some((task) => /^\S+ \(.*\) R/.test(fs.readFileSync(
+                `/proc/${pid}/task/${task}/stat`, 'utf8')));
+
+        for (let n = 1; n <= 3; n++) {
+            const pid = await until(holder, 'one follows the pointer');
+
+            g.v.write(`v${n}`, { ...lists,
+                'policy.yaml': policy(`r${n}`) + "\ninclude: ['l*.yaml']\n" });
+            g.v.move(`v${n}`);
+            await until(() => busy(pid), 'it compiles');
+            process.kill(pid, 'SIGKILL');
+            await becomes(g, `r${n}`);
+            assert.equal((await g.chat('sk-acme')).status, 200);
+        }
+
+        assert.equal(await metric(g, 'sallyport_policy_loads_total'), 4);
+        await until(holder, 'one follows the pointer');
+    });
+
+
+test('workers that drain follow, too, and hand on the lease', async (t) => {
+    const g = await following(t);
+    const body = JSON.stringify(chat('small', { user: 'x'.repeat(9000) }));
+    const [old] = spawnedWorkers(g);
+    const slow = unfinished(g, body, 5000);
+
+    assert.equal((await g.chat('sk-acme')).status, 200);
+
+    // A connection that is kept serves on while its worker drains.
+    g.signal('SIGHUP');
+    await until(() => spawnedWorkers(g).length === 2, 'a new worker');
+    g.v.write('v2', policy('r2', { deny: 'KYC_LEVEL' }));
+    g.v.move('v2');
+    await becomes(g, 'r2');
+    assert.ok(spawnedWorkers(g).includes(old), 'the old one drains');
+    assert.equal(await slow.finish(), 200);
+    await until(() => !spawnedWorkers(g).includes(old), 'it ends');
+    assert.equal((await g.chat('sk-acme')).status, 403);
+    g.v.write('v3', policy('r3'));
+    g.v.move('v3');
+    await becomes(g, 'r3');
+});
+
+
+test('several policies in one nginx, each with a pointer of its own',
+    async (t) => {
+        const g = await following(t, {
+            before(h) {
+                h.other = versions(h, 'others');
+                h.other.write('o1', policy('o1', { deny: 'KYC_LEVEL' }));
+                h.other.move('o1');
+                h.options.locations = `location /other/ {
+                    sallyport on;
+                    sallyport_policy ${h.other.path};
+                    rewrite ^/other(/.*)$ $1 break;
+                    proxy_pass http://models;
+                }`;
+            },
+        });
+        const other = () => g.chat('sk-acme', 'small',
+            { path: '/other/v1/chat/completions' });
+
+        assert.equal((await g.chat('sk-acme')).status, 200);
+        assert.equal((await other()).status, 403);
+
+        g.other.write('o2', policy('o2'));
+        g.other.move('o2');
+        await until(async () => (await other()).status === 200, 'it is o2');
+        assert.equal((await g.chat('sk-acme')).status, 200);
+
+        g.v.write('v2', policy('r2', { deny: 'KYC_LEVEL' }));
+        g.v.move('v2');
+        await until(async () => (await g.chat('sk-acme')).status === 403, 'r2');
+        assert.equal((await other()).status, 200);
+    });
+
+
+test('what nginx -t says about sallyport_policy', async (t) => {
+    const said = async (directive) => {
+        const { ok, output } = await testConfiguration(t, {
+            http: '',
+            whole: (text) => text.replace(/sallyport_policy [^;]*;/,
+                (line) => directive(line.slice(17, -1))),
+        });
+
+        assert.equal(ok, false, output);
+
+        return output;
+    };
+
+    assert.match(await said((p) => `sallyport_policy ${p} colour=red;`),
+        /unknown "colour=red"; known are keys=FILE, candidate=PATH and zone=/);
+    assert.match(await said((p) => `sallyport_policy ${p} zone=1k;`),
+        /bad "zone=1k", a size of at least 1m/);
+    assert.match(await said((p) => `sallyport_policy ${p}.not;`),
+        /policy ".*\.not" cannot be used.*No such file/);
+});
