@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "sp_decide.h"
@@ -408,6 +410,137 @@ test_dates(void **state)
 }
 
 
+static void
+put(const char *dir, const char *name, const char *content)
+{
+    char   path[300];
+    FILE  *out;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    out = fopen(path, "w");
+    assert_non_null(out);
+    assert_true(fputs(content, out) >= 0);
+    fclose(out);
+}
+
+
+/* NULL if the policy loads; else the help of the first message. */
+
+static const char *
+refused(const char *path, char *help, size_t size)
+{
+    sp_diags_t    diags;
+    sp_policy_t  *policy;
+
+    sp_diags_init(&diags);
+    policy = sp_policy_load(path, &opts, &diags);
+
+    help[0] = '\0';
+
+    if (policy == NULL) {
+        assert_int_equal(diags.items[0].code, 104);
+        assert_true(diags.items[0].mark.line > 0);
+        snprintf(help, size, "%s", diags.items[0].message);
+
+        /* nothing of the file is quoted */
+        assert_null(strstr(diags.items[0].source, "hush"));
+    }
+
+    free(policy);
+    sp_diags_free(&diags);
+
+    return policy == NULL ? help : NULL;
+}
+
+
+/*
+ * A tree as a roll-out makes it: "current" leads to the set in force, and a
+ * set may be made of links. No file outside is read.
+ */
+
+static void
+test_outside(void **state)
+{
+    char    dir[] = "/tmp/sallyport-language-XXXXXX", path[300], help[600];
+    char    link_to[300];
+    size_t  i;
+
+    static const char  policy[] = HEAD
+        "allow:\n  - id: a\n    when: account.level >= 0\n";
+
+    static const struct {
+        const char  *line;
+        int          fine;
+    } table[] = {
+        { "include: [more/x.yaml]\n", 1 },
+        { "include: [more/*.yaml]\n", 1 },
+        { "include: [more/../more/x.yaml]\n", 1 },
+        { "include: [../set/more/x.yaml]\n", 1 },
+        { "include: [../secret]\n", 0 },
+        { "include: [../*]\n", 0 },
+        { "include: [more/../../secret]\n", 0 },
+        { "include: [../../../../../../../etc/passwd]\n", 0 },
+        { "include: [out]\n", 0 },
+        { "include: [dir/secret]\n", 0 },
+        { "include: [/etc/passwd]\n", 0 },
+        { "lists:\n  a: {type: name, file: ../secret}\n", 0 },
+        { "lists:\n  a: {type: name, file: out}\n", 0 },
+        { "lists:\n  a: {type: name, file: more/names}\n", 1 }
+    };
+
+    assert_non_null(mkdtemp(dir));
+    put(dir, "secret", "hush\n");
+
+    snprintf(path, sizeof(path), "%s/set", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/set/more", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put(path, "x.yaml", "note: nothing\n");
+    put(path, "names", "SDN\n");
+
+    snprintf(path, sizeof(path), "%s/set/out", dir);
+    snprintf(link_to, sizeof(link_to), "%s/secret", dir);
+    assert_int_equal(symlink(link_to, path), 0);
+    snprintf(path, sizeof(path), "%s/set/dir", dir);
+    assert_int_equal(symlink(dir, path), 0);
+    snprintf(path, sizeof(path), "%s/current", dir);
+    assert_int_equal(symlink("set", path), 0);
+
+    for (i = 0; i < sp_nelts(table); i++) {
+        snprintf(path, sizeof(path), "%s%s", policy, table[i].line);
+        snprintf(link_to, sizeof(link_to), "%s/set", dir);
+        put(link_to, "policy.yaml", path);
+
+        snprintf(path, sizeof(path), "%s/%s/policy.yaml", dir,
+                 i % 2 ? "current" : "set");
+
+        if ((refused(path, help, sizeof(help)) == NULL) != table[i].fine) {
+            fail_msg("%s: %s", table[i].line, help);
+        }
+
+        assert_true(table[i].fine || strstr(help, "outside") != NULL
+                    || strstr(help, "relative") != NULL);
+    }
+
+    /* as a ConfigMap is mounted: each file is a link into the set */
+
+    snprintf(path, sizeof(path), "%s%s", policy, table[0].line);
+    snprintf(link_to, sizeof(link_to), "%s/set", dir);
+    put(link_to, "policy.yaml", path);
+
+    snprintf(path, sizeof(path), "%s/mount", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/mount/policy.yaml", dir);
+    assert_int_equal(symlink("../set/policy.yaml", path), 0);
+    snprintf(link_to, sizeof(link_to), "%s/mount/more", dir);
+    assert_int_equal(symlink("../set/more", link_to), 0);
+    assert_null(refused(path, help, sizeof(help)));
+
+    snprintf(path, sizeof(path), "rm -r %s", dir);
+    assert_int_equal(system(path), 0);
+}
+
+
 int
 main(void)
 {
@@ -415,7 +548,8 @@ main(void)
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_canary),
         cmocka_unit_test(test_own),
-        cmocka_unit_test(test_dates)
+        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_outside)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

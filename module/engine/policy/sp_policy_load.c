@@ -26,6 +26,10 @@ static sp_rc_t sp_load_init(sp_load_t *l, const sp_policy_opts_t *opts,
 static void sp_load_file(sp_load_t *l, const char *name, sp_str_t text);
 static void sp_load_include(sp_load_t *l, const sp_ynode_t *seq);
 static void sp_load_pattern(sp_load_t *l, const sp_ynode_t *node);
+static sp_rc_t sp_load_resolve(sp_load_t *l, const char *path,
+    sp_str_t *real);
+static void sp_load_root(sp_load_t *l, const char *file);
+static int sp_load_inside(const sp_load_t *l, const char *real);
 static sp_rc_t sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark,
     sp_str_t line, sp_str_t *text);
 
@@ -34,7 +38,6 @@ sp_policy_t *
 sp_policy_load(const char *file, const sp_policy_opts_t *opts,
     sp_diags_t *diags)
 {
-    char         *real;
     sp_str_t      text;
     sp_load_t     l;
     sp_mark_t     mark = { file, 0, 0, 1 };
@@ -48,16 +51,7 @@ sp_policy_load(const char *file, const sp_policy_opts_t *opts,
     policy = NULL;
 
     if (sp_load_slurp(&l, file, mark, SP_STR(""), &text) == SP_OK) {
-
-        real = realpath(file, NULL);
-
-        if (real != NULL) {
-            (void) sp_arena_str(l.arena, sp_cstr(real), &l.name);
-            l.files[l.nfiles++] = (const char *) l.name.data;
-            l.name.len = 0;
-            free(real);
-        }
-
+        sp_load_root(&l, file);
         policy = sp_policy_make(&l, file, text);
     }
 
@@ -326,6 +320,15 @@ sp_load_read(sp_load_t *l, const sp_ynode_t *from, const char *file,
         return SP_ERROR;
     }
 
+    if (!sp_load_inside(l, real)) {
+        sp_load_error(l, from, 104,
+                      sp_diag_text("files of a policy stand in its directory "
+                                   "or below"),
+                      "'%.200s' is outside of the policy's directory", file);
+        free(real);
+        return SP_ERROR;
+    }
+
     for (i = 0; i < l->nfiles; i++) {
 
         if (strcmp(l->files[i], real) == 0) {
@@ -355,6 +358,84 @@ sp_load_read(sp_load_t *l, const sp_ynode_t *from, const char *file,
 
     return sp_load_slurp(l, path, sp_ynode_mark(from), sp_node_line(from),
                          text);
+}
+
+
+static sp_rc_t
+sp_load_resolve(sp_load_t *l, const char *path, sp_str_t *real)
+{
+    char     *name;
+    sp_rc_t   rc;
+
+    name = realpath(path, NULL);
+    if (name == NULL) {
+        return SP_ERROR;
+    }
+
+    rc = sp_arena_str(l->arena, sp_cstr(name), real);
+    free(name);
+
+    return rc;
+}
+
+
+/*
+ * What the first file may name: files below the directory through which it
+ * was named, or below the one in which it really is. Whoever edits a policy
+ * must not be able to have any other file read, and quoted in a message.
+ */
+
+static void
+sp_load_root(sp_load_t *l, const char *file)
+{
+    char         dir[PATH_MAX];
+    size_t       len;
+    sp_str_t     real;
+    const char  *slash;
+
+    slash = strrchr(file, '/');
+    len = slash ? (size_t) (slash - file) + 1 : 0;
+
+    if (len >= sizeof(dir)) {
+        return;
+    }
+
+    memcpy(dir, file, len);
+    memcpy(dir + len, len ? "" : ".", len ? 1 : 2);
+
+    (void) sp_load_resolve(l, dir, &l->dirs[0]);
+
+    if (sp_load_resolve(l, file, &real) == SP_OK) {
+        l->files[l->nfiles++] = (const char *) real.data;
+
+        while (real.len != 0 && real.data[real.len - 1] != '/') {
+            real.len--;
+        }
+
+        l->dirs[1] = real;
+        l->dirs[1].len -= (real.len != 0);
+    }
+}
+
+
+static int
+sp_load_inside(const sp_load_t *l, const char *real)
+{
+    int       i;
+    sp_str_t  dir;
+
+    for (i = 0; i < 2; i++) {
+        dir = l->dirs[i];
+
+        if (dir.data != NULL
+            && strncmp(real, (const char *) dir.data, dir.len) == 0
+            && (real[dir.len] == '/' || dir.len == 1))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

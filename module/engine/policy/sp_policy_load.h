@@ -141,6 +141,7 @@ typedef struct {
     unsigned                 nfiles;
     size_t                   bytes;
     const char              *files[SP_FILES_MAX];   /* resolved names */
+    sp_str_t                 dirs[2];   /* no file outside of both is read */
     sp_ynode_t              *roots[SP_FILES_MAX];
     unsigned                 nroots;
 
