@@ -290,7 +290,7 @@ campaign: ## the long tests: faults, and the engine against the reference
 	    node --test tests/reference/*.test.mjs
 
 .PHONY: platforms
-platforms: ## tests with nginx of each Debian suite, from source [PLATFORMS=]
+platforms: ## the two commands on bare Debians; nginx from source [PLATFORMS=]
 	@scripts/packages build nginx run test sanitize
 	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) scripts/platforms
