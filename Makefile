@@ -333,4 +333,7 @@ clean: ## removes build/ (stops `make run` first)
 .PHONY: FORCE
 FORCE:
 
--include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/nginx*' 2>/dev/null)
+# Whole systems stand under platforms and deb.
+-include $(shell find $(BUILD) \( -path '$(BUILD)/nginx*' \
+    -o -path $(BUILD)/platforms -o -path $(BUILD)/deb -o -path $(BUILD)/rivals \) \
+    -prune -o -name '*.d' -type f -print 2>/dev/null)
