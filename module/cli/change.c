@@ -448,7 +448,7 @@ sp_changes_share(sp_changes_t *changes, int field, const sp_node_t *node,
         return;
     }
 
-    for (i = changes->n; i > 0 && changes->v[i - 1].field >= SP_FIELDS; i--) {
+    for (i = changes->n; i > 0 && changes->v[i - 1].field >= SP_FACTS_MAX; i--) {
         if (changes->v[i - 1].field == field
             && changes->v[i - 1].set == node->set
             && changes->v[i - 1].fn == node->other

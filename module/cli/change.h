@@ -21,9 +21,9 @@
 #define SP_CHANGE_NAME   96     /* bytes of a name with its NUL */
 
 /* Not fields, but what functions read; above all fields. */
-#define SP_CHANGE_OWNERS   (SP_FIELDS + 0)   /* owner_share, largest_owner */
-#define SP_CHANGE_LISTED   (SP_FIELDS + 1)   /* listed_share */
-#define SP_CHANGE_CONTROL  (SP_FIELDS + 2)   /* control_in */
+#define SP_CHANGE_OWNERS   (SP_FACTS_MAX + 0)  /* owner_share, largest_owner */
+#define SP_CHANGE_LISTED   (SP_FACTS_MAX + 1)  /* listed_share */
+#define SP_CHANGE_CONTROL  (SP_FACTS_MAX + 2)  /* control_in */
 
 
 typedef struct {

@@ -28,7 +28,7 @@ sp_change_do(sp_request_t *request, const sp_policy_t *policy,
 
     account = &request->account;
 
-    if (change->field < SP_FIELDS) {
+    if (change->field < SP_FACTS_MAX) {
         undo->value = request->facts.v[change->field];
         undo->account.status = account->status;
         request->facts.v[change->field] = change->value;
@@ -64,7 +64,7 @@ void
 sp_change_undo(sp_request_t *request, const sp_change_t *change,
     const sp_change_undo_t *undo)
 {
-    if (change->field < SP_FIELDS) {
+    if (change->field < SP_FACTS_MAX) {
         request->facts.v[change->field] = undo->value;
         request->account.status = undo->account.status;
         return;
@@ -189,7 +189,7 @@ sp_change_name(const sp_policy_t *policy, const sp_change_t *change,
         "owner_share", "largest_owner", "listed_share", "control_in"
     };
 
-    if (change->field < SP_FIELDS) {
+    if (change->field < SP_FACTS_MAX) {
         (void) snprintf(buf, SP_CHANGE_NAME, "%s",
                         sp_field(change->field)->name);
         return buf;
@@ -220,7 +220,7 @@ sp_change_name(const sp_policy_t *policy, const sp_change_t *change,
 const char *
 sp_change_text(const sp_change_t *change, char buf[SP_FACT_TEXT])
 {
-    if (change->field < SP_FIELDS) {
+    if (change->field < SP_FACTS_MAX) {
         return sp_fact_value_text(&change->value, change->field, buf);
     }
 

@@ -66,6 +66,7 @@ struct sp_cli_verb_s {
 extern const sp_cli_verb_t  sp_cli_check;
 extern const sp_cli_verb_t  sp_cli_explain;
 extern const sp_cli_verb_t  sp_cli_test;
+extern const sp_cli_verb_t  sp_cli_replay;
 extern const sp_cli_verb_t  sp_cli_fields;
 extern const sp_cli_verb_t  sp_cli_reasons;
 extern const sp_cli_verb_t  sp_cli_key_new;

@@ -29,6 +29,7 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_check,
     &sp_cli_explain,
     &sp_cli_test,
+    &sp_cli_replay,
     &sp_cli_fields,
     &sp_cli_reasons,
     &sp_cli_key_new,
