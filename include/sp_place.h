@@ -62,10 +62,24 @@ int sp_place_valid(sp_place_t place);
 size_t sp_place_format(sp_place_t place, char out[SP_PLACE_TEXT_LEN]);
 
 /*
- * What to write instead of a code with an alias ("UK": "GB") or one that ISO
- * has withdrawn ("TP": "TL"; "YU": "RS or ME"), or NULL: for messages.
+ * What to write instead of a code with an alias ("UK": "GB"), one that ISO
+ * has withdrawn ("TP": "TL"; "YU": "RS or ME"), one of three letters or one
+ * in small letters ("usa": "US"), or NULL: for messages.
  */
 const char *sp_place_hint(sp_str_t s);
+
+/*
+ * 1 if the table of ISO 3166-2 that this version was made with has the
+ * subdivision. GeoIP databases may know older and newer ones, so this is for
+ * warnings to those who write lists, never for reading what others wrote.
+ */
+int sp_place_known(sp_place_t place);
+
+/* The subdivisions of a place's country in it, "05 07 09"; may be empty. */
+const char *sp_place_parts(sp_place_t place);
+
+/* Which table that is, and of which day. */
+const char *sp_place_source(void);
 
 static inline int
 sp_countries_has(const sp_countries_t *set, sp_place_t place)

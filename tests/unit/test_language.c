@@ -410,6 +410,61 @@ test_dates(void **state)
 }
 
 
+/* What a list of places is warned of. */
+
+static void
+warned(const char *source, int code, const char *has)
+{
+    unsigned      i;
+    sp_diags_t    diags;
+    sp_policy_t  *policy;
+
+    sp_diags_init(&diags);
+    policy = sp_policy_load_text("policy.yaml", sp_cstr(source), &opts,
+                                 &diags);
+    assert_non_null(policy);
+
+    for (i = 0; i < diags.n && diags.items[i].code != code; i++) { }
+
+    if (code == 0 ? diags.n != 0
+                  : (i == diags.n
+                     || (strstr(diags.items[i].message, has) == NULL
+                         && (diags.items[i].help == NULL
+                             || strstr(diags.items[i].help, has) == NULL))))
+    {
+        sp_diags_print(&diags, stderr);
+        fail_msg("no SP%d with '%s':\n%s", code, has, source);
+    }
+
+    free(policy);
+    sp_diags_free(&diags);
+}
+
+
+static void
+test_places(void **state)
+{
+#define RULE(list)                                                            \
+    "allow:\n  - id: a\n    when: ip.region in @a\n"                          \
+    "  - id: b\n    when: ip.region in " list "\n"
+
+    warned(HEAD "lists:\n  a: {type: region, items: [UA-43]}\n" RULE("@a"),
+           317, "UA-40");
+    warned(HEAD "lists:\n  a: {type: place, items: [UA-40]}\n" RULE("@a"),
+           317, "UA-43");
+    warned(HEAD "lists:\n  a: {type: place, items: [UA-40, UA-43]}\n"
+           RULE("@a"), 0, "");
+    warned(HEAD "lists:\n  a: {type: place, items: [UA-43]}\n"
+           "  b: {type: place, items: [UA]}\n" RULE("@b"), 0, "");
+    warned(HEAD "lists:\n  a: {type: region, items: [DE-BY, DE-BAY]}\n"
+           RULE("@a"), 203, "DE has BB BE");
+    warned(HEAD "lists:\n  a: {type: region, items: [DE-BY]}\n"
+           RULE("[UA-34]"), 203, "UA has 05 07");
+    warned(HEAD "lists:\n  a: {type: region, items: [VA-1]}\n" RULE("@a"),
+           203, "VA has none");
+}
+
+
 static void
 put(const char *dir, const char *name, const char *content)
 {
@@ -549,6 +604,7 @@ main(void)
         cmocka_unit_test(test_canary),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_outside)
     };
 

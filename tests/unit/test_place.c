@@ -241,6 +241,80 @@ test_damaged(void **state)
 }
 
 
+/* The table of subdivisions: each is read as itself, and is known. */
+
+static void
+test_parts(void **state)
+{
+    char         code[SP_PLACE_TEXT_LEN + 1], c0, c1;
+    size_t       i, n;
+    unsigned     parts, countries;
+    sp_str_t     s;
+    sp_place_t   country, place, last;
+    const char  *p;
+
+    static const char *const  unknown[] = {
+        "UA-99", "UA-4", "SG-1", "XK-01", "DE-BAY", "US-XX"
+    };
+
+    parts = countries = 0;
+    s.data = (const unsigned char *) code;
+
+    for (c0 = 'A'; c0 <= 'Z'; c0++) {
+        for (c1 = 'A'; c1 <= 'Z'; c1++) {
+            snprintf(code, sizeof(code), "%c%c", c0, c1);
+            s.len = 2;
+
+            if (sp_place_parse(s, &country) != SP_PLACE_OK
+                || sp_place_hint(s) != NULL)
+            {
+                continue;       /* UK and EL are others' */
+            }
+
+            countries++;
+            assert_int_equal(sp_place_known(country), 1);
+
+            last = 0;
+
+            for (p = sp_place_parts(country); *p; p += n + (p[n] == ' ')) {
+                n = strcspn(p, " ");
+                assert_in_range(n, 1, 3);
+                snprintf(code, sizeof(code), "%c%c-%.*s", c0, c1, (int) n, p);
+                s.len = 3 + n;
+
+                assert_int_equal(sp_place_parse(s, &place), SP_PLACE_OK);
+                assert_int_equal(sp_place_country(place), country);
+                assert_true(sp_place_is_region(place) && place != last);
+                assert_int_equal(sp_place_known(place), 1);
+                last = place;
+                parts++;
+            }
+        }
+    }
+
+    assert_int_equal(countries, 250);
+    assert_in_range(parts, 5000, 5500);
+
+    for (i = 0; i < sp_nelts(unknown); i++) {
+        assert_int_equal(sp_place_parse(sp_cstr(unknown[i]), &place),
+                         SP_PLACE_OK);
+        assert_int_equal(sp_place_known(place), 0);
+    }
+
+    assert_int_equal(sp_place_known(SP_PLACE_NONE), 0);
+    assert_int_equal(sp_place_known(SP_PLACE_UNKNOWN), 0);
+    assert_string_equal(sp_place_parts(SP_PLACE_NONE), "");
+    assert_non_null(strstr(sp_place_source(), "iso-codes"));
+
+    assert_string_equal(sp_place_hint(SP_STR("USA")), "US");
+    assert_string_equal(sp_place_hint(SP_STR("deu")), "DE");
+    assert_string_equal(sp_place_hint(SP_STR("de")), "DE");
+    assert_string_equal(sp_place_hint(SP_STR("uk")), "GB");
+    assert_string_equal(sp_place_hint(SP_STR("cn-hk")), "HK");
+    assert_null(sp_place_hint(SP_STR("XYZ")));
+}
+
+
 static void
 test_sets(void **state)
 {
@@ -268,6 +342,7 @@ main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_sets)
     };
 

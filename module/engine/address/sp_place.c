@@ -2,105 +2,31 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains places: the officially assigned country codes of ISO
- * 3166-1, what other codes in use mean, and the packing of subdivisions.
+ * This file contains places: the reading of codes by the table of ISO 3166
+ * and of what other codes in use mean, and the packing of subdivisions.
  */
 
 
-#include "sp_place.h"
-
-
-typedef struct {
-    char         code[8];
-    const char  *hint;     /* what to write instead */
-} sp_place_hint_t;
+#include "sp_place_table.h"
 
 
 static sp_place_t sp_place_pack(unsigned c0, unsigned c1);
-static int sp_place_assigned(unsigned c0, unsigned c1);
+static int sp_place_is_code(unsigned c0, unsigned c1);
 static int sp_place_nowhere(sp_str_t s);
 static unsigned sp_place_digit(unsigned char ch);
-static sp_place_t sp_place_china(uint32_t subdivision);
-
-
-/*
- * ISO 3166-1 alpha-2, officially assigned: the second letters for each first
- * one. X holds K alone: Kosovo, user-assigned, used by the EU and by every
- * GeoIP vendor.
- */
-
-static const char *const  sp_place_second[26] = {
-    /* A */ "DEFGILMOQRSTUWXZ",
-    /* B */ "ABDEFGHIJLMNOQRSTVWYZ",
-    /* C */ "ACDFGHIKLMNORUVWXYZ",
-    /* D */ "EJKMOZ",
-    /* E */ "CEGHRST",
-    /* F */ "IJKMOR",
-    /* G */ "ABDEFGHILMNPQRSTUWY",
-    /* H */ "KMNRTU",
-    /* I */ "DELMNOQRST",
-    /* J */ "EMOP",
-    /* K */ "EGHIMNPRWYZ",
-    /* L */ "ABCIKRSTUVY",
-    /* M */ "ACDEFGHKLMNOPQRSTUVWXYZ",
-    /* N */ "ACEFGILOPRUZ",
-    /* O */ "M",
-    /* P */ "AEFGHKLMNRSTWY",
-    /* Q */ "A",
-    /* R */ "EOSUW",
-    /* S */ "ABCDEGHIJKLMNORSTVXYZ",
-    /* T */ "CDFGHJKLMNORTVWZ",
-    /* U */ "AGMSYZ",
-    /* V */ "ACEGINU",
-    /* W */ "FS",
-    /* X */ "K",
-    /* Y */ "ET",
-    /* Z */ "AMW"
-};
-
-
-/* Codes by which databases and networks say that they do not know. */
-
-static const char  sp_place_nowheres[][3] = {
-    "ZZ", "XX", "A1", "A2", "O1", "AP", "EU", "T1", "--", "??"
-};
-
-
-static const sp_place_hint_t  sp_place_hints[] = {
-    { "UK", "GB" },
-    { "EL", "GR" },
-    { "CN-HK", "HK" },
-    { "CN-MO", "MO" },
-    { "CN-TW", "TW" },
-    { "CN-91", "HK" },
-    { "CN-92", "MO" },
-    { "CN-71", "TW" },
-    { "TP", "TL" },
-    { "ZR", "CD" },
-    { "BU", "MM" },
-    { "DD", "DE" },
-    { "FX", "FR" },
-    { "YD", "YE" },
-    { "RH", "ZW" },
-    { "HV", "BF" },
-    { "DY", "BJ" },
-    { "NH", "VU" },
-    { "VD", "VN" },
-    { "AN", "BQ, CW or SX" },
-    { "SU", "the code of the successor state, such as RU" },
-    { "YU", "RS or ME" },
-    { "CS", "RS or ME (before 1993: CZ or SK)" },
-    { "XI", "GB-NIR" }
-};
+static const char *sp_place_alias(sp_str_t s);
+static int sp_place_spelt(sp_str_t s, const char *code);
+static const sp_place_row_t *sp_place_row(sp_place_t place);
 
 
 sp_place_rc_t
 sp_place_parse(sp_str_t s, sp_place_t *place)
 {
-    size_t      i;
-    unsigned    c0, c1, digit;
-    uint32_t    subdivision;
-    sp_place_t  country;
+    size_t       i;
+    unsigned     c0, c1, digit;
+    uint32_t     subdivision;
+    sp_str_t     head;
+    const char  *means;
 
     *place = SP_PLACE_NONE;
 
@@ -138,25 +64,33 @@ sp_place_parse(sp_str_t s, sp_place_t *place)
         }
     }
 
-    if (c0 == 'U' && c1 == 'K') {
-        country = sp_place_pack('G', 'B');
+    head.data = s.data;
+    head.len = 2;
+    means = sp_place_is_code(c0, c1) ? NULL : sp_place_alias(head);
 
-    } else if (c0 == 'E' && c1 == 'L') {
-        country = sp_place_pack('G', 'R');
+    if (means != NULL) {
+        c0 = (unsigned char) means[0];
+        c1 = (unsigned char) means[1];
 
-    } else if (sp_place_assigned(c0, c1)) {
-        country = sp_place_pack(c0, c1);
-
-    } else {
+    } else if (!sp_place_is_code(c0, c1)) {
         return SP_PLACE_NO_CODE;
     }
 
-    if (country == sp_place_pack('C', 'N') && subdivision != 0) {
-        *place = sp_place_china(subdivision);
-        return SP_PLACE_OK;
+    /*
+     * Hong Kong, Macao and Taiwan have codes of their own in ISO 3166-1 and
+     * stand in 3166-2 under China too. One place has one value, or a list
+     * that names CN would match or miss them by the spelling of the record.
+     */
+
+    means = subdivision ? sp_place_alias(s) : NULL;
+
+    if (means != NULL) {
+        c0 = (unsigned char) means[0];
+        c1 = (unsigned char) means[1];
+        subdivision = 0;
     }
 
-    *place = country | (subdivision << 16);
+    *place = sp_place_pack(c0, c1) | (subdivision << 16);
 
     return SP_PLACE_OK;
 }
@@ -224,16 +158,109 @@ sp_place_format(sp_place_t place, char out[SP_PLACE_TEXT_LEN])
 const char *
 sp_place_hint(sp_str_t s)
 {
-    size_t  i;
+    const sp_place_row_t      *row;
+    const sp_place_alias_t    *alias;
+    const sp_place_instead_t  *instead;
 
-    for (i = 0; i < sp_nelts(sp_place_hints); i++) {
+    for (alias = sp_place_aliases; alias->code[0] != '\0'; alias++) {
 
-        if (sp_str_eq(s, sp_cstr(sp_place_hints[i].code))) {
-            return sp_place_hints[i].hint;
+        if (sp_place_spelt(s, alias->code)) {
+            return alias->means;
+        }
+    }
+
+    for (instead = sp_place_instead; instead->code[0] != '\0'; instead++) {
+
+        if (sp_place_spelt(s, instead->code)) {
+            return instead->text;
+        }
+    }
+
+    /* the code of three letters, or the right one in small letters */
+
+    for (row = sp_place_rows; row->code[0] != '\0'; row++) {
+
+        if (sp_place_spelt(s, row->alpha3)
+            || (sp_place_spelt(s, row->code)
+                && !sp_str_eq(s, sp_cstr(row->code))))
+        {
+            return row->code;
         }
     }
 
     return NULL;
+}
+
+
+static int
+sp_place_spelt(sp_str_t s, const char *code)
+{
+    return sp_str_caseeq(s, sp_cstr(code));
+}
+
+
+const char *
+sp_place_source(void)
+{
+    return sp_place_table_source;
+}
+
+
+static const sp_place_row_t *
+sp_place_row(sp_place_t place)
+{
+    char                   code[SP_PLACE_TEXT_LEN];
+    const sp_place_row_t  *row;
+
+    if (sp_place_format(sp_place_country(place), code) != 2) {
+        return NULL;
+    }
+
+    for (row = sp_place_rows; row->code[0] != '\0'; row++) {
+
+        if (memcmp(row->code, code, 2) == 0) {
+            return row;
+        }
+    }
+
+    return NULL;
+}
+
+
+const char *
+sp_place_parts(sp_place_t place)
+{
+    const sp_place_row_t  *row;
+
+    row = sp_place_row(place);
+
+    return row ? row->parts : "";
+}
+
+
+int
+sp_place_known(sp_place_t place)
+{
+    char         code[SP_PLACE_TEXT_LEN];
+    size_t       len;
+    const char  *p;
+
+    len = sp_place_format(place, code);
+
+    if (len <= 3) {
+        return sp_place_row(place) != NULL;
+    }
+
+    for (p = sp_place_parts(place); *p != '\0'; p += strspn(p, " ")) {
+
+        if (strcspn(p, " ") == len - 3 && memcmp(p, code + 3, len - 3) == 0) {
+            return 1;
+        }
+
+        p += strcspn(p, " ");
+    }
+
+    return 0;
 }
 
 
@@ -245,9 +272,27 @@ sp_place_pack(unsigned c0, unsigned c1)
 
 
 static int
-sp_place_assigned(unsigned c0, unsigned c1)
+sp_place_is_code(unsigned c0, unsigned c1)
 {
-    return strchr(sp_place_second[c0 - 'A'], (int) c1) != NULL;
+    return (sp_place_assigned[c0 - 'A'] >> (c1 - 'A')) & 1;
+}
+
+
+static const char *
+sp_place_alias(sp_str_t s)
+{
+    const sp_place_alias_t  *alias;
+
+    for (alias = sp_place_aliases; alias->code[0] != '\0'; alias++) {
+
+        if (s.data[0] == (unsigned char) alias->code[0]
+            && sp_str_eq(s, sp_cstr(alias->code)))
+        {
+            return alias->means;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -262,7 +307,7 @@ sp_place_nowhere(sp_str_t s)
         return 0;
     }
 
-    for (i = 0; i < sp_nelts(sp_place_nowheres); i++) {
+    for (i = 0; sp_place_nowheres[i][0] != '\0'; i++) {
 
         if (s.data[0] == (unsigned char) sp_place_nowheres[i][0]
             && s.data[1] == (unsigned char) sp_place_nowheres[i][1])
@@ -289,34 +334,4 @@ sp_place_digit(unsigned char ch)
     }
 
     return 0;
-}
-
-
-/*
- * Hong Kong, Macao and Taiwan have codes of their own in ISO 3166-1 and also
- * stand in 3166-2 under China. One place has one value, or a list that names
- * CN would match or miss them by the spelling of the record.
- */
-
-static sp_place_t
-sp_place_china(uint32_t subdivision)
-{
-    size_t             i;
-    uint32_t           two;
-
-    static const char  codes[][5] = {
-        "HKHK", "MOMO", "TWTW", "91HK", "92MO", "71TW"
-    };
-
-    for (i = 0; i < sp_nelts(codes); i++) {
-        two = sp_place_digit((unsigned char) codes[i][0]) * 37
-              + sp_place_digit((unsigned char) codes[i][1]);
-
-        if (two == subdivision) {
-            return sp_place_pack((unsigned char) codes[i][2],
-                                 (unsigned char) codes[i][3]);
-        }
-    }
-
-    return sp_place_pack('C', 'N') | (subdivision << 16);
 }

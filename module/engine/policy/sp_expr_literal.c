@@ -325,5 +325,12 @@ sp_check_item(sp_expr_t *x, sp_ast_t *test, int64_t *value)
         return SP_ERROR;
     }
 
+    if (rc == SP_AGAIN) {
+        sp_diag_add(x->load->diags, SP_DIAG_WARNING, 203,
+                    sp_expr_mark(x, x->tok.off, x->tok.len),
+                    sp_expr_line(x, x->tok.off), help, "'%.*s' %s",
+                    (int) x->tok.text.len, x->tok.text.data, why);
+    }
+
     return SP_OK;
 }

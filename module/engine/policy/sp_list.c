@@ -13,6 +13,7 @@
 static void sp_load_list(sp_load_t *l, const sp_ynode_t *node);
 static void sp_load_list_items(sp_load_t *l, sp_lset_t *set,
     const sp_ynode_t *seq);
+static int sp_load_list_has(const sp_lset_t *set, sp_place_t place);
 static void sp_load_list_file(sp_load_t *l, sp_lset_t *set,
     const sp_ynode_t *node);
 static void sp_load_list_dates(sp_load_t *l, sp_lset_t *set);
@@ -191,11 +192,76 @@ sp_load_list_items(sp_load_t *l, sp_lset_t *set, const sp_ynode_t *seq)
             sp_load_warn(l, child, 310, NULL, "'%.64s' stands in list '%s' "
                          "twice", s.data, set->name.data);
 
+        } else if (rc == SP_AGAIN) {
+            sp_load_warn(l, child, 203, help, "'%.64s' %s", s.data, why);
+
         } else if (rc != SP_OK) {
             sp_load_error(l, child, 203, help, "'%.64s' %s", s.data,
                           why ? why : "cannot be kept");
         }
     }
+}
+
+
+/*
+ * Places that ISO has in two parts, of which one alone is a list with a hole:
+ * Sevastopol is no part of the Autonomous Republic of Crimea.
+ */
+
+void
+sp_load_lists_check(sp_load_t *l)
+{
+    size_t             i;
+    sp_lset_t         *set;
+    sp_place_t         one, two;
+    const sp_lset_t   *other;
+
+    static const char *const  pairs[][2] = {
+        { "UA-43", "UA-40" }, { "UA-40", "UA-43" }
+    };
+
+    for (i = 0; i < sp_nelts(pairs); i++) {
+        (void) sp_place_parse(sp_cstr(pairs[i][0]), &one);
+        (void) sp_place_parse(sp_cstr(pairs[i][1]), &two);
+
+        for (other = l->sets; other != NULL; other = other->next) {
+
+            if (sp_load_list_has(other, two)) {
+                break;
+            }
+        }
+
+        for (set = l->sets; set != NULL && other == NULL; set = set->next) {
+
+            if (sp_load_list_has(set, one)) {
+                sp_load_warn(l, set->node->key, 317,
+                             sp_diag_text("add %s", pairs[i][1]),
+                             "list '%s' has %s, and no list has %s: ISO "
+                             "3166-2 keeps Crimea and Sevastopol apart",
+                             set->name.data, pairs[i][0], pairs[i][1]);
+            }
+        }
+    }
+}
+
+
+static int
+sp_load_list_has(const sp_lset_t *set, sp_place_t place)
+{
+    size_t  i;
+
+    if (set->type > SP_LIST_PLACE || set->name.len == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < set->n; i++) {
+
+        if (set->places[i] == place) {
+            return 1;
+        }
+    }
+
+    return sp_countries_has(&set->countries, place);
 }
 
 
@@ -257,8 +323,8 @@ sp_load_list_file(sp_load_t *l, sp_lset_t *set, const sp_ynode_t *node)
         mark.col = (unsigned) (item.data - s.data) + 1;
         mark.len = (unsigned) item.len;
 
-        sp_diag_add(l->diags, rc == SP_DECLINED ? SP_DIAG_WARNING
-                                                : SP_DIAG_ERROR,
+        sp_diag_add(l->diags, rc == SP_ERROR ? SP_DIAG_ERROR
+                                             : SP_DIAG_WARNING,
                     rc == SP_DECLINED ? 310 : 203, mark, s, help,
                     "'%.*s' %s", (int) (item.len < 64 ? item.len : 64),
                     item.data, rc == SP_DECLINED ? "stands here twice"

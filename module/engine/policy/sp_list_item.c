@@ -16,6 +16,7 @@
 static sp_rc_t sp_lset_room(sp_load_t *l, sp_lset_t *set);
 static sp_rc_t sp_lset_add_place(sp_load_t *l, sp_lset_t *set, sp_str_t item,
     const char **why, char **help);
+static char *sp_lset_parts(sp_place_t place);
 static sp_rc_t sp_lset_add_name(sp_load_t *l, sp_lset_t *set, sp_str_t item,
     const char **why);
 static size_t sp_lset_size(sp_list_type_t type);
@@ -124,8 +125,9 @@ sp_lset_room(sp_load_t *l, sp_lset_t *set)
 
 
 /*
- * Adds one item. SP_DECLINED: it is there already (countries only); SP_ERROR:
- * *why is a sentence after the item, *help may have been made.
+ * Adds one item. SP_DECLINED: it is there already (countries only); SP_AGAIN:
+ * it is added, but look at it again; SP_ERROR: it is not. Of the last two *why
+ * is a sentence after the item, *help may have been made.
  */
 
 sp_rc_t
@@ -225,7 +227,15 @@ sp_lset_add_place(sp_load_t *l, sp_lset_t *set, sp_str_t item,
     if (sp_place_is_region(place)) {
         sp_countries_add(&set->parts, place);
         set->places[set->n++] = place;
-        return SP_OK;
+
+        if (sp_place_known(place)) {
+            return SP_OK;
+        }
+
+        *why = "is no subdivision in this version's table of ISO 3166-2";
+        *help = sp_lset_parts(place);
+
+        return SP_AGAIN;
     }
 
     if (sp_countries_has(&set->countries, place)) {
@@ -235,6 +245,24 @@ sp_lset_add_place(sp_load_t *l, sp_lset_t *set, sp_str_t item,
     sp_countries_add(&set->countries, place);
 
     return SP_OK;
+}
+
+
+static char *
+sp_lset_parts(sp_place_t place)
+{
+    char         code[SP_PLACE_TEXT_LEN];
+    const char  *parts;
+
+    parts = sp_place_parts(place);
+    (void) sp_place_format(place, code);
+
+    if (*parts == '\0') {
+        return sp_diag_text("%.2s has none", code);
+    }
+
+    return sp_diag_text("%.2s has %.100s%s", code, parts,
+                        strlen(parts) > 100 ? "..." : "");
 }
 
 

@@ -64,6 +64,8 @@ sp_load_check(sp_load_t *l)
         }
     }
 
+    sp_load_lists_check(l);
+
     if (sp_check_ids(l) != SP_OK) {
         return;
     }

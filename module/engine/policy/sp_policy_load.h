@@ -226,6 +226,7 @@ void sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first);
 
 /* sp_list.c */
 void sp_load_lists(sp_load_t *l, const sp_ynode_t *map);
+void sp_load_lists_check(sp_load_t *l);
 sp_lset_t *sp_lset_find(sp_load_t *l, sp_str_t name);
 sp_lset_t *sp_lset_create(sp_load_t *l, sp_list_type_t type);
 sp_rc_t sp_lset_add(sp_load_t *l, sp_lset_t *set, sp_str_t item,
