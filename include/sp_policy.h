@@ -18,7 +18,7 @@
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      4             /* grows with each layout */
+#define SP_POLICY_LAYOUT      5             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256
@@ -181,7 +181,10 @@ typedef struct {
     int64_t      until;
     int64_t      review;    /* the first second after "review_by:", or
                                INT64_MAX */
-    sp_str_t     source;
+    sp_str_t     source;    /* empty if it names none */
+    unsigned     used;      /* times that conditions name it */
+    sp_str_t     file;
+    unsigned     line;      /* of its name, from 1 */
 } sp_policy_list_t;
 
 int sp_policy_lists(const sp_policy_t *policy);

@@ -380,6 +380,9 @@ test_dates(void **state)
 
     sp_policy_list(policy, 1, &list);
     same_text(list.source, "desk memo");
+    same_text(list.file, "policy.yaml");
+    assert_int_equal(list.line, 6);
+    assert_int_equal(list.used, 1);
     assert_int_equal(list.items, 3);
     assert_int_equal(list.from, 1794286800);
     assert_int_equal(list.until, 1798754400);

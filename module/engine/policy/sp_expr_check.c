@@ -301,7 +301,7 @@ sp_check_named(sp_expr_t *x)
     set = sp_lset_find(x->load, x->tok.text);
 
     if (set != NULL) {
-        set->used = 1;
+        set->used++;
         return set;
     }
 

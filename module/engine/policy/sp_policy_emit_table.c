@@ -34,9 +34,15 @@ sp_emit_set(sp_emit_t *e, sp_lset_t *set)
     s.n = (uint32_t) set->n;
     s.name = sp_emit_str(e, set->name);
     s.source = sp_emit_str(e, set->source);
+    s.used = set->used;
     s.from = set->from;
     s.until = set->until;
     s.review = set->review;
+
+    if (set->node != NULL) {
+        s.file = sp_emit_str(e, sp_cstr(set->node->source->name));
+        s.line = set->node->key->line;
+    }
     s.countries = set->countries;
     s.parts = set->parts;
 

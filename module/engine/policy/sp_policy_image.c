@@ -103,6 +103,9 @@ sp_policy_list(const sp_policy_t *policy, int i, sp_policy_list_t *list)
     list->until = set->until;
     list->review = set->review;
     list->source = sp_image_str(policy, set->source);
+    list->used = set->used;
+    list->file = sp_image_str(policy, set->file);
+    list->line = set->line;
 
     for (k = 0; k < sp_nelts(set->countries.bits); k++) {
         list->items += (size_t) __builtin_popcountll(set->countries.bits[k]);

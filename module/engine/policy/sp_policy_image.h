@@ -112,9 +112,12 @@ typedef struct {
     uint32_t        items;     /* offset: places, ASNs, networks, names */
     uint32_t        nglobs;
     uint32_t        globs;     /* offset: sp_glob_t */
-    uint32_t        pad;
+    uint32_t        used;      /* times that conditions name it */
     sp_ref_t        name;
     sp_ref_t        source;
+    sp_ref_t        file;
+    uint32_t        line;
+    uint32_t        pad;
     int64_t         from;      /* inclusive; tests of a dated list ask "now" */
     int64_t         until;     /* exclusive */
     int64_t         review;

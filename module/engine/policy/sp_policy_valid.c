@@ -218,7 +218,8 @@ sp_valid_set(const sp_policy_t *p, const sp_set_t *set)
     uint32_t  i;
 
     if (set->type >= SP_LIST_TYPES || !sp_valid_ref(p, set->name)
-        || !sp_valid_ref(p, set->source) || set->from >= set->until)
+        || !sp_valid_ref(p, set->source) || !sp_valid_ref(p, set->file)
+        || set->from >= set->until)
     {
         return 0;
     }
