@@ -292,6 +292,15 @@ ngx_uint_t ngx_http_sallyport_audit_ready(ngx_http_sallyport_audit_t *audit);
 void ngx_http_sallyport_audit_id(ngx_http_sallyport_ctx_t *ctx);
 
 /*
+ * Room for the record of ctx->verdict, if there will be one. NGX_AGAIN: the
+ * disk is slow, the phases run again later; NGX_ERROR: refuse.
+ */
+ngx_int_t ngx_http_sallyport_audit_room(ngx_http_sallyport_ctx_t *ctx);
+
+/* A request that waited for room is no more. */
+void ngx_http_sallyport_lane_leave(ngx_http_sallyport_ctx_t *ctx);
+
+/*
  * Records the verdict if it must be recorded. NGX_ERROR: it could not be
  * written, and the request must be refused (in observe mode: counted only).
  */
@@ -384,6 +393,9 @@ struct ngx_http_sallyport_ctx_s {
     ngx_uint_t                      method;          /* what a verdict is for */
     ngx_uint_t                      states_before;   /* r->upstream_states of */
                                                      /* an earlier decision */
+    ngx_queue_t                     park;            /* of a lane */
+    ngx_msec_t                      park_since;      /* 0: it never waited */
+    unsigned                        parked:1;
     unsigned                        old_pepper:1;    /* second try */
     unsigned                        record_arrived:1;
     unsigned                        from_store:1;    /* a record was fetched */

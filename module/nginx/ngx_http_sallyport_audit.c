@@ -14,15 +14,13 @@
 
 static ngx_uint_t ngx_http_sallyport_audit_must(
     ngx_http_sallyport_audit_t *audit, sp_verdict_t *verdict);
-static ngx_http_sallyport_settle_t *ngx_http_sallyport_audit_reserve(
-    ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_audit_request_id(
     ngx_http_sallyport_audit_t *audit, ngx_http_request_t *r, sp_str_t *id);
 static size_t ngx_http_sallyport_audit_address(
     ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_ctx_t *ctx,
     u_char *buf);
 static const char *ngx_http_sallyport_audit_address_from(
-    ngx_http_request_t *r);
+    ngx_http_sallyport_audit_t *audit, ngx_http_request_t *r);
 static ngx_inline u_char *ngx_http_sallyport_audit_base32(u_char *p,
     uint64_t value, ngx_uint_t digits);
 static void ngx_http_sallyport_audit_id_process(ngx_uint_t lane);
@@ -51,6 +49,12 @@ ngx_http_sallyport_audit_init_process(ngx_cycle_t *cycle,
 
     if (audit->key_file.len == 0) {
         ngx_memcpy(audit->key, audit->boot->key, sizeof(audit->key));
+    }
+
+    sp_pseudonym_init(&audit->pseudonym, audit->key);
+
+    if (ngx_http_sallyport_text_init(cycle->log) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_sallyport_lane_init(audit);
@@ -137,9 +141,48 @@ ngx_http_sallyport_audit_base32(u_char *p, uint64_t value, ngx_uint_t digits)
 }
 
 
+/*
+ * Before anything is debited for an allow that will be recorded: what comes
+ * after NGX_OK cannot fail any more.
+ */
+
+ngx_int_t
+ngx_http_sallyport_audit_room(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_http_sallyport_audit_t  *audit;
+
+    audit = ctx->slcf->audit;
+
+    if (audit == NULL
+        || !ngx_http_sallyport_audit_must(audit, &ctx->verdict))
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_sallyport_lane_room(audit);
+
+    if (rc == NGX_AGAIN) {
+        rc = ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON
+             ? ngx_http_sallyport_lane_park(audit, ctx) : NGX_ERROR;
+    }
+
+    /* observing, or told to: it is counted and goes on */
+
+    if (rc == NGX_ERROR
+        && (audit->serve || ctx->slcf->mode != NGX_HTTP_SALLYPORT_ON))
+    {
+        return NGX_OK;
+    }
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx)
 {
+    ngx_uint_t                    serve;
     ngx_http_sallyport_audit_t   *audit;
     ngx_http_sallyport_settle_t  *settle;
 
@@ -153,17 +196,19 @@ ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx)
 
     settle = NULL;
 
+    if (ngx_http_sallyport_lane_room(audit) != NGX_OK) {
+        goto failed;
+    }
+
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
 
-        settle = ngx_http_sallyport_audit_reserve(ctx);
+        settle = ngx_http_sallyport_settle_alloc(ctx);
         if (settle == NULL) {
             goto failed;
         }
     }
 
-    if (ngx_http_sallyport_lane_write(audit, ctx) != NGX_OK) {
-        goto failed;
-    }
+    ngx_http_sallyport_lane_decision(audit, ctx);
 
     ngx_http_sallyport_count(audit->zone, NGX_HTTP_SALLYPORT_C_AUDIT_RECORDS);
 
@@ -179,13 +224,12 @@ ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx)
 
 failed:
 
-    if (settle) {
-        ngx_free(settle);
-    }
+    serve = (audit->serve || ctx->slcf->mode != NGX_HTTP_SALLYPORT_ON);
 
     ngx_http_sallyport_count(audit->zone, NGX_HTTP_SALLYPORT_C_AUDIT_FAILED);
+    ngx_http_sallyport_lane_lost(audit, serve);
 
-    return NGX_ERROR;
+    return audit->serve ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -203,33 +247,6 @@ ngx_http_sallyport_audit_must(ngx_http_sallyport_audit_t *audit,
 }
 
 
-/*
- * Memory for the settle record is found before the allow is written, so that
- * no allow can be left without one.
- */
-
-static ngx_http_sallyport_settle_t *
-ngx_http_sallyport_audit_reserve(ngx_http_sallyport_ctx_t *ctx)
-{
-    ngx_http_sallyport_settle_t  *settle;
-
-    settle = ngx_calloc(sizeof(ngx_http_sallyport_settle_t),
-                        ctx->request->connection->log);
-    if (settle == NULL) {
-        return NULL;
-    }
-
-    settle->ctx = ctx;
-    settle->id_len = ctx->id_len;
-    ngx_memcpy(settle->id, ctx->id, ctx->id_len);
-
-    settle->record.of.data = settle->id;
-    settle->record.of.len = settle->id_len;
-
-    return settle;
-}
-
-
 void
 ngx_http_sallyport_audit_stamp(ngx_http_sallyport_audit_t *audit,
     sp_audit_ctx_t *actx)
@@ -240,6 +257,7 @@ ngx_http_sallyport_audit_stamp(ngx_http_sallyport_audit_t *audit,
 
     tp = ngx_timeofday();
 
+    actx->keep = &audit->lane.keep;
     actx->wall_us = (uint64_t) tp->sec * 1000000 + tp->msec * 1000;
     actx->mono_us = (uint64_t) (ngx_current_msec - audit->lane.opened) * 1000;
     actx->host.data = ngx_cycle->hostname.data;
@@ -277,7 +295,7 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
 
     actx.address.data = address;
     actx.address.len = ngx_http_sallyport_audit_address(audit, ctx, address);
-    actx.address_from = ngx_http_sallyport_audit_address_from(r);
+    actx.address_from = ngx_http_sallyport_audit_address_from(audit, r);
 
     if (slcf->geo && slcf->geo->country) {
         actx.geo_build = sp_geo_info(slcf->geo->country)->build_epoch;
@@ -288,6 +306,8 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
         actx.record_age_ms = ctx->record_age_ms;
         actx.key_ver = ctx->facts.key->ver;
     }
+
+    ngx_http_sallyport_text(ctx, &actx.account);
 
     actx.enforced = (slcf->mode == NGX_HTTP_SALLYPORT_ON);
     actx.us = (uint32_t) ngx_min(ctx->spent_us, UINT32_MAX);
@@ -355,7 +375,7 @@ ngx_http_sallyport_audit_address(ngx_http_sallyport_audit_t *audit,
     }
 
     if (!audit->plain) {
-        return sp_pseudonym(audit->key, &ctx->addr, ngx_time(), buf);
+        return sp_pseudonym(&audit->pseudonym, &ctx->addr, ngx_time(), buf);
     }
 
     if (sp_addr_is_v4(&ctx->addr)) {
@@ -368,23 +388,44 @@ ngx_http_sallyport_audit_address(ngx_http_sallyport_audit_t *audit,
 }
 
 
-/* The realip module keeps the connection's own address in its variable. */
+/*
+ * The realip module keeps the connection's own address in its variable. The
+ * variable is looked up once: its handler is all that is needed.
+ */
 
 static const char *
-ngx_http_sallyport_audit_address_from(ngx_http_request_t *r)
+ngx_http_sallyport_audit_address_from(ngx_http_sallyport_audit_t *audit,
+    ngx_http_request_t *r)
 {
     ngx_str_t                   name;
     ngx_uint_t                  key;
-    ngx_http_variable_value_t  *vv;
+    ngx_http_variable_t        *v;
+    ngx_http_variable_value_t   value;
+    ngx_http_core_main_conf_t  *cmcf;
 
-    ngx_str_set(&name, "realip_remote_addr");
-    key = ngx_hash_key(name.data, name.len);
+    if (audit->realip == NULL) {
+        cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
-    vv = ngx_http_get_variable(r, &name, key);
+        ngx_str_set(&name, "realip_remote_addr");
+        key = ngx_hash_key(name.data, name.len);
 
-    if (vv == NULL || vv->not_found
-        || (vv->len == r->connection->addr_text.len
-            && ngx_memcmp(vv->data, r->connection->addr_text.data, vv->len)
+        audit->realip = ngx_hash_find(&cmcf->variables_hash, key, name.data,
+                                      name.len);
+
+        if (audit->realip == NULL) {
+            return "conn";
+        }
+    }
+
+    v = audit->realip;
+
+    ngx_memzero(&value, sizeof(ngx_http_variable_value_t));
+
+    if (v->get_handler(r, &value, v->data) != NGX_OK
+        || !value.valid || value.not_found
+        || (value.len == r->connection->addr_text.len
+            && ngx_memcmp(value.data, r->connection->addr_text.data,
+                          value.len)
                == 0))
     {
         return "conn";

@@ -3,7 +3,8 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains what the files of the audit room share: the directory
- * of lanes, one worker's lane, and the settle records that wait for it.
+ * of lanes, one worker's lane with its tail, the thread that drains it, and
+ * the settle records that wait for room.
  */
 
 
@@ -12,14 +13,19 @@
 
 
 #include "ngx_http_sallyport.h"
+#include "sp_tail.h"
 #include "sp_usage.h"
+
+#include <pthread.h>
 
 
 #define NGX_HTTP_SALLYPORT_BOOT_LEN    25      /* 20261123T120004Z-0123abcd */
-#define NGX_HTTP_SALLYPORT_LANE_BUF    65536
-#define NGX_HTTP_SALLYPORT_LANE_DUE    64      /* settles held back at most */
-#define NGX_HTTP_SALLYPORT_LANE_FLUSH  100     /* ms */
+#define NGX_HTTP_SALLYPORT_LANE_FLUSH  32768   /* bytes moved at once */
+#define NGX_HTTP_SALLYPORT_LANE_LAG    20      /* ms until they are, at most */
 #define NGX_HTTP_SALLYPORT_LANE_RETRY  1000    /* ms */
+#define NGX_HTTP_SALLYPORT_LANE_PARK   1000    /* ms that a request waits */
+#define NGX_HTTP_SALLYPORT_LANE_PARKED 512     /* requests that do */
+#define NGX_HTTP_SALLYPORT_LANE_STOP   5       /* s for the last lines */
 
 
 /* Lives in shared memory from the master's start to its end. */
@@ -33,15 +39,15 @@ typedef struct {
 
 
 /*
- * The settle record of one allow. Allocated with malloc() before the allow is
- * written, so that it can always be filled in: "open" until the request ends,
- * then "due" until it is in the file.
+ * The settle record of one allow. Allocated before the allow is written, so
+ * that it can always be filled in: "open" until the request ends, and "due"
+ * after that if there is no room for it.
  */
 
 struct ngx_http_sallyport_settle_s {
     ngx_queue_t                   queue;
     ngx_http_sallyport_ctx_t     *ctx;         /* while open */
-    size_t                        end;         /* of its line in the batch */
+    ngx_http_sallyport_settle_t  *next;        /* of those at rest */
     sp_settle_t                   record;
     size_t                        id_len;
     u_char                        id[SP_ID_TEXT_LEN];
@@ -50,33 +56,68 @@ struct ngx_http_sallyport_settle_s {
 
 
 /*
- * A lane belongs to one process. A file is "begun" once its segment record
- * is written. A batch of which nothing was written leaves the lane as it was,
- * to be tried again; a torn one ends it, and the next file is a new lane.
+ * The thread that moves a half of the tail into the segment's file. The
+ * worker queues one half at a time, and goes on in the other. "queued" is
+ * given by the worker and taken back by the thread; "err" is the thread's.
  */
 
 typedef struct {
-    ngx_fd_t                      fd;
-    ngx_uint_t                    number;      /* 0: none given yet */
-    ngx_uint_t                    segment;     /* from 1 */
-    sp_chain_t                    chain;
-    uint64_t                      count;       /* records in this file */
+    pthread_t                     thread;
+    pthread_mutex_t               mutex;
+    pthread_cond_t                cond;
+    void                         *map;
+    ngx_uint_t                    queued;      /* 0: none, else 1 + half */
+    ngx_uint_t                    kicks;       /* asks for another try */
+    ngx_err_t                     err;         /* of the last try */
+    ngx_uint_t                    gone;        /* the file is not ours */
+    ngx_uint_t                    stop;
+    off_t                         ahead;       /* bytes asked for in advance */
+
+    /* of the thread alone */
+    int                           fd;
+    uint64_t                      segment;
     off_t                         size;
+    char                         *path;        /* up to "lane-N." */
+    size_t                        path_len;
+} ngx_http_sallyport_drain_t;
+
+
+/*
+ * A lane belongs to one process. "begun": it has a tail, and its segment
+ * record is in it. What is in the tail is written, whatever becomes of us.
+ */
+
+typedef struct {
+    ngx_uint_t                    number;
+    ngx_uint_t                    segment;     /* from 1 */
+    ngx_uint_t                    half;        /* that is written to */
+    sp_tail_t                    *tail;
+    ngx_fd_t                      tail_fd;
+    ngx_http_sallyport_drain_t   *drain;
+    sp_chain_t                    chain;
+    sp_audit_keep_t               keep;
+    uint64_t                      count;       /* records in this segment */
+    off_t                         size;        /* of it */
     time_t                        epoch;       /* opened at, unix seconds */
+    time_t                        hour;        /* of the segment */
     ngx_msec_t                    opened;
-    ngx_msec_t                    retry;       /* no file is opened before */
+    ngx_msec_t                    retry;       /* no lane is opened before */
     time_t                        logged;      /* last complaint */
     ngx_err_t                     err;
     ngx_queue_t                   open;
     ngx_queue_t                   due;
     ngx_uint_t                    ndue;
+    ngx_queue_t                   parked;
+    ngx_uint_t                    nparked;
     ngx_event_t                   timer;
     ngx_connection_t              conn;        /* for the timer's debug log */
-    u_char                       *buf;
-    ngx_str_t                     path;        /* room for the longest name */
-    size_t                        name_len;    /* of the file in the path */
-    size_t                        prev_len;
+    sp_lost_t                     lost;
+    ngx_str_t                     path;        /* of the tail */
+    ngx_uint_t                    npolicies;
+    u_char                        policies[8][SP_POLICY_HASH_LEN];
+                                               /* that this segment names */
     u_char                        prev_file[64];
+    size_t                        prev_len;
     u_char                        prev_hash[SP_CHAIN_LEN];
     unsigned                      begun:1;
     unsigned                      failing:1;
@@ -90,12 +131,15 @@ struct ngx_http_sallyport_audit_s {
     off_t                         segment;     /* bytes */
     ngx_uint_t                    allows;      /* unsigned  allows:1; */
     ngx_uint_t                    plain;       /* unsigned  plain:1; */
+    ngx_uint_t                    serve;       /* on_full=count */
     ngx_int_t                     request_id;  /* variable's index; -1: */
                                                /* not looked for; else none */
+    ngx_http_variable_t          *realip;      /* where it is looked up */
     ngx_shm_zone_t               *shm_zone;
     ngx_http_sallyport_boot_t    *boot;
 
     /* of the worker */
+    sp_pseudonym_t                pseudonym;
     ngx_http_sallyport_zone_t    *zone;
     ngx_http_sallyport_lane_t     lane;
 };
@@ -109,47 +153,81 @@ struct ngx_http_sallyport_answered_s {
 };
 
 
-/* lane.c: the files, and when they are tried again. */
+/* lane.c: what is in a lane, and when it is moved. */
 
 ngx_int_t ngx_http_sallyport_lane_init(ngx_http_sallyport_audit_t *audit);
 void ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit);
+
+/*
+ * NGX_OK: a decision can be written, for certain, until the event loop goes
+ * on; NGX_AGAIN: not before the disk has caught up; NGX_ERROR: not now.
+ */
+ngx_int_t ngx_http_sallyport_lane_room(ngx_http_sallyport_audit_t *audit);
+
+/* Writes the request's decision, after NGX_OK above. */
+void ngx_http_sallyport_lane_decision(ngx_http_sallyport_audit_t *audit,
+    ngx_http_sallyport_ctx_t *ctx);
 
 /* Takes a settle record that has been filled in. */
 void ngx_http_sallyport_lane_settle(ngx_http_sallyport_audit_t *audit,
     ngx_http_sallyport_settle_t *settle);
 
-/* A file that has begun, or an error. */
-ngx_int_t ngx_http_sallyport_lane_prepare(ngx_http_sallyport_audit_t *audit);
+/* A verdict goes without a record of its own. */
+void ngx_http_sallyport_lane_lost(ngx_http_sallyport_audit_t *audit,
+    ngx_uint_t served);
 
-/* Ends this file and begins the next of the lane. */
-void ngx_http_sallyport_lane_rotate(ngx_http_sallyport_audit_t *audit);
+/* Looks how the thread is getting on, and has what there is moved. */
+void ngx_http_sallyport_lane_tick(ngx_http_sallyport_audit_t *audit);
 
-/* Closes the file as it is: what comes next is another lane. */
-void ngx_http_sallyport_lane_abandon(ngx_http_sallyport_lane_t *lane);
 
-void ngx_http_sallyport_lane_later(ngx_http_sallyport_lane_t *lane);
-void ngx_http_sallyport_lane_arm(ngx_http_sallyport_lane_t *lane);
+/* wait.c: the lane's timer, and those who wait for room. */
+
+void ngx_http_sallyport_lane_timer(ngx_event_t *ev);
+void ngx_http_sallyport_lane_arm(ngx_http_sallyport_audit_t *audit);
+
+/* NGX_AGAIN: the phases run again when there is room; NGX_ERROR: enough. */
+ngx_int_t ngx_http_sallyport_lane_park(ngx_http_sallyport_audit_t *audit,
+    ngx_http_sallyport_ctx_t *ctx);
+ngx_uint_t ngx_http_sallyport_lane_waited(ngx_http_sallyport_ctx_t *ctx);
+
 void ngx_http_sallyport_lane_complain(ngx_http_sallyport_audit_t *audit,
     const char *what);
 void ngx_http_sallyport_lane_recovered(ngx_http_sallyport_audit_t *audit);
 
 
-/* batch.c */
+/* settle.c */
 
-/*
- * Writes the settles that are due and then, unless "ctx" is NULL, the
- * request's decision: as one write. NGX_ERROR: the decision is not in a file.
- */
-ngx_int_t ngx_http_sallyport_lane_write(ngx_http_sallyport_audit_t *audit,
+ngx_http_sallyport_settle_t *ngx_http_sallyport_settle_alloc(
     ngx_http_sallyport_ctx_t *ctx);
+void ngx_http_sallyport_settle_free(ngx_http_sallyport_settle_t *settle);
 
-/* Writes lane->buf; returns how many bytes are in the file, err if not all. */
-size_t ngx_http_sallyport_lane_send(ngx_http_sallyport_lane_t *lane,
-    size_t len);
 
-/* After "sent" bytes of a batch: NGX_ERROR, with the chain put right. */
-ngx_int_t ngx_http_sallyport_lane_failed(ngx_http_sallyport_audit_t *audit,
-    sp_chain_t *chain, size_t sent);
+/* drain.c: from the tail into the files, on a thread. */
+
+ngx_http_sallyport_drain_t *ngx_http_sallyport_drain_start(
+    ngx_http_sallyport_audit_t *audit, ngx_log_t *log);
+
+/* Has all that is in the tail written, or gives up. NGX_OK: it is. */
+ngx_int_t ngx_http_sallyport_drain_stop(ngx_http_sallyport_drain_t *drain);
+
+/* 1 if no half is queued. */
+ngx_uint_t ngx_http_sallyport_drain_free(ngx_http_sallyport_drain_t *drain);
+void ngx_http_sallyport_drain_queue(ngx_http_sallyport_drain_t *drain,
+    ngx_uint_t half);
+void ngx_http_sallyport_drain_kick(ngx_http_sallyport_drain_t *drain);
+
+/* Appends to a segment's file; -1 with errno, having written what it could. */
+int ngx_http_sallyport_drain_append(int fd, const u_char *data, size_t len,
+    off_t *size);
+
+
+/* tail.c: the file of a tail, and those that the dead have left. */
+
+ngx_int_t ngx_http_sallyport_tail_create(ngx_http_sallyport_audit_t *audit);
+void ngx_http_sallyport_tail_close(ngx_http_sallyport_lane_t *lane,
+    ngx_uint_t remove);
+void ngx_http_sallyport_tail_adopt(ngx_http_sallyport_audit_t *audit,
+    ngx_log_t *log);
 
 
 /* audit.c */
@@ -159,6 +237,11 @@ size_t ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
 
 void ngx_http_sallyport_audit_stamp(ngx_http_sallyport_audit_t *audit,
     sp_audit_ctx_t *actx);
+
+/* text.c: the text of an account's record, kept for the next request. */
+
+ngx_int_t ngx_http_sallyport_text_init(ngx_log_t *log);
+void ngx_http_sallyport_text(ngx_http_sallyport_ctx_t *ctx, sp_str_t *text);
 
 
 #endif /* NGX_HTTP_SALLYPORT_AUDIT_H */

@@ -53,7 +53,7 @@ ngx_http_sallyport_audit_create(ngx_conf_t *cf,
 
     audit->dir = value[1];
     audit->segment = NGX_HTTP_SALLYPORT_AUDIT_SEGMENT;
-    audit->lane.fd = NGX_INVALID_FILE;
+    audit->lane.tail_fd = NGX_INVALID_FILE;
 
     for (i = 2; i < cf->args->nelts; i++) {
         if (ngx_http_sallyport_audit_option(cf, audit, &value[i]) != NGX_OK) {
@@ -122,7 +122,7 @@ ngx_http_sallyport_audit_option(ngx_conf_t *cf,
         audit->segment = ngx_parse_offset(&s);
 
         if (audit->segment == (off_t) NGX_ERROR
-            || audit->segment < NGX_HTTP_SALLYPORT_LANE_BUF)
+            || audit->segment < 65536)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "sallyport_audit: bad \"%V\", a size of at "

@@ -13,7 +13,8 @@
 
 static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
 static ngx_uint_t ngx_http_sallyport_body_here(ngx_http_request_t *r);
-static void ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx);
+static ngx_int_t ngx_http_sallyport_judge_whole(
+    ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx);
 static sp_str_t ngx_http_sallyport_reason(ngx_http_sallyport_ctx_t *ctx);
 static sp_str_t ngx_http_sallyport_rule(ngx_http_sallyport_ctx_t *ctx);
@@ -108,6 +109,11 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
             ngx_http_sallyport_judge_head(ctx);
 
             if (ctx->verdict.decision != SP_VERDICT_PENDING) {
+
+                if (ngx_http_sallyport_audit_room(ctx) == NGX_AGAIN) {
+                    return NGX_AGAIN;
+                }
+
                 return ngx_http_sallyport_conclude(ctx);
             }
 
@@ -124,7 +130,10 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
             break;
 
         case NGX_HTTP_SALLYPORT_S_WHOLE:
-            ngx_http_sallyport_judge_whole(ctx);
+            if (ngx_http_sallyport_judge_whole(ctx) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+
             return ngx_http_sallyport_conclude(ctx);
 
         case NGX_HTTP_SALLYPORT_S_ALLOWED:
@@ -206,17 +215,39 @@ ngx_http_sallyport_body_here(ngx_http_request_t *r)
 }
 
 
-static void
+/*
+ * Room for the record comes first: what was debited is then never followed by
+ * a refusal for want of it. NGX_AGAIN: not yet, and nothing was debited.
+ */
+
+static ngx_int_t
 ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
     sp_decide_screened(ctx->policy->image, &ctx->facts,
                        ngx_http_sallyport_screen(ctx), SP_STAGE_WHOLE,
                        &ctx->verdict);
+
+    rc = ngx_http_sallyport_audit_room(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    /* for good: room that is found later must not let it pass undebited */
+
+    if (rc == NGX_ERROR && ctx->verdict.decision == SP_VERDICT_ALLOW) {
+        sp_verdict_refuse(ctx->policy->image, &ctx->verdict,
+                          SP_R_AUDIT_UNAVAILABLE);
+    }
 
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
         ngx_http_sallyport_limit(ctx->smcf->zone, ctx,
                             ctx->slcf->mode == NGX_HTTP_SALLYPORT_OBSERVE);
     }
+
+    return NGX_OK;
 }
 
 
@@ -491,6 +522,7 @@ ngx_http_sallyport_cleanup_ctx(void *data)
         ngx_http_sallyport_record_cancel(&ctx->waiter);
     }
 
+    ngx_http_sallyport_lane_leave(ctx);
     ngx_http_sallyport_record_release(&ctx->waiter);
     ngx_http_sallyport_judged(ctx);
 

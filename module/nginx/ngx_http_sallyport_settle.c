@@ -11,6 +11,9 @@
 #include "ngx_http_sallyport_audit.h"
 
 
+#define NGX_HTTP_SALLYPORT_SETTLES  512    /* at rest */
+
+
 static void ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_settle_t *settle);
 static ngx_uint_t ngx_http_sallyport_settle_attempts(ngx_http_request_t *r,
@@ -18,6 +21,60 @@ static ngx_uint_t ngx_http_sallyport_settle_attempts(ngx_http_request_t *r,
 static const char *ngx_http_sallyport_settle_end(
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t status);
 static ngx_uint_t ngx_http_sallyport_settle_unanswered(ngx_http_request_t *r);
+
+
+static ngx_http_sallyport_settle_t  *ngx_http_sallyport_settles;
+static ngx_uint_t                    ngx_http_sallyport_nsettles;
+
+
+/*
+ * Memory for the settle record is found before the allow is written, so that
+ * no allow can be left without one. It outlives the request.
+ */
+
+ngx_http_sallyport_settle_t *
+ngx_http_sallyport_settle_alloc(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_sallyport_settle_t  *settle;
+
+    settle = ngx_http_sallyport_settles;
+
+    if (settle != NULL) {
+        ngx_http_sallyport_settles = settle->next;
+        ngx_http_sallyport_nsettles--;
+
+    } else {
+        settle = ngx_alloc(sizeof(ngx_http_sallyport_settle_t),
+                           ctx->request->connection->log);
+        if (settle == NULL) {
+            return NULL;
+        }
+    }
+
+    settle->ctx = ctx;
+    settle->leaving = 0;
+    settle->id_len = ctx->id_len;
+    ngx_memcpy(settle->id, ctx->id, ctx->id_len);
+
+    settle->record.of.data = settle->id;
+    settle->record.of.len = settle->id_len;
+
+    return settle;
+}
+
+
+void
+ngx_http_sallyport_settle_free(ngx_http_sallyport_settle_t *settle)
+{
+    if (ngx_http_sallyport_nsettles == NGX_HTTP_SALLYPORT_SETTLES) {
+        ngx_free(settle);
+        return;
+    }
+
+    settle->next = ngx_http_sallyport_settles;
+    ngx_http_sallyport_settles = settle;
+    ngx_http_sallyport_nsettles++;
+}
 
 
 void
@@ -53,7 +110,7 @@ ngx_http_sallyport_audit_exit_process(ngx_http_sallyport_audit_t *audit)
     ngx_queue_t                  *q;
     ngx_http_sallyport_settle_t  *settle;
 
-    if (audit->lane.buf == NULL) {
+    if (audit->lane.path.data == NULL) {
         return;
     }
 

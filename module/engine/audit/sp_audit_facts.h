@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the part of an audit record that says what was known.
+ * This file contains what the writers of records share: lengths, lists, and
+ * the part of a record that says what was known.
  */
 
 
@@ -15,25 +16,46 @@
 
 
 /*
- * Offsets in a record at which lists stop, so that what follows always fits.
- * Up to the models a record has less than 1,000 bytes; the facts without
- * their lists have less than 1,800, the verdict without its lists 1,000.
+ * Where lists stop, so that what follows always fits. An item is at most
+ * SP_AUDIT_ITEM long and is taken back if it ends beyond its bound. What a
+ * decision has outside of its lists and of "facts.account": up to the list
+ * of models less than 1,400 bytes, up to the account 800 more, of the
+ * verdict 700.
  */
-#define SP_AUDIT_MODELS_END  3000
-#define SP_AUDIT_FACTS_END   5600
-#define SP_AUDIT_END         (SP_RECORD_MAX - 81)
-
 #define SP_AUDIT_TEXT        64     /* most bytes of an id or a name */
+#define SP_AUDIT_ITEM        760
+#define SP_AUDIT_MODELS_END  1800
+#define SP_AUDIT_LISTS_END   (SP_RECORD_BODY - SP_AUDIT_ITEM - 400)
 
+_Static_assert(SP_AUDIT_MODELS_END + SP_AUDIT_ITEM + 800
+               + SP_AUDIT_ACCOUNT_MAX + 700 < SP_AUDIT_LISTS_END,
+               "a verdict without lists fits behind the longest facts");
+
+
+/* {"v":2,"t":"TYPE","ts":"...","mono_us":N,"seq":N */
+unsigned char *sp_audit_begin(unsigned char *p, const char *head,
+    size_t len, sp_audit_keep_t *keep, uint64_t wall_us, uint64_t mono_us,
+    uint64_t seq);
+
+#define sp_audit_head(p, type, keep, wall_us, mono_us, seq)                   \
+    sp_audit_begin(p, "{\"v\":2,\"t\":\"" type "\",\"ts\":\"",               \
+                   sizeof("{\"v\":2,\"t\":\"" type "\",\"ts\":\"") - 1,      \
+                   keep, wall_us, mono_us, seq)
+
+/* ,"pol":{"rev":...,"hash":...}, or null */
+unsigned char *sp_audit_pol(unsigned char *p, sp_audit_keep_t *keep,
+    const sp_policy_t *policy);
 
 /* The value of a fact: null if absent; "?", "!", "~" if there is none. */
-void sp_audit_fact(sp_out_t *out, const sp_facts_t *facts, int field);
+unsigned char *sp_audit_fact(unsigned char *p, const sp_facts_t *facts,
+    int field);
 
 /* ,"who":{...},"net":{...} and ,"facts":{...} */
-void sp_audit_who(sp_out_t *out, const sp_facts_t *facts,
+unsigned char *sp_audit_who(unsigned char *p, const sp_facts_t *facts,
     const sp_audit_ctx_t *ctx);
-void sp_audit_facts(sp_out_t *out, const sp_facts_t *facts,
-    const sp_audit_ctx_t *ctx, const unsigned char *end);
+unsigned char *sp_audit_facts(unsigned char *p, const sp_facts_t *facts,
+    const sp_audit_ctx_t *ctx);
+
 
 /*
  * A list: before an item its comma is put; after it the item is taken back if
@@ -41,19 +63,57 @@ void sp_audit_facts(sp_out_t *out, const sp_facts_t *facts,
  * member of the given name says by how many items.
  */
 typedef struct {
-    sp_out_t             *out;
     const unsigned char  *end;
     unsigned char        *mark;
     unsigned              n;
     unsigned              cut;
 } sp_audit_list_t;
 
-void sp_audit_list(sp_audit_list_t *list, sp_out_t *out,
-    const unsigned char *end);
-void sp_audit_item(sp_audit_list_t *list);
-void sp_audit_item_end(sp_audit_list_t *list);
-void sp_audit_cut(sp_out_t *out, const sp_audit_list_t *list,
-    const char *name);
+#define sp_audit_list(e)  { (e), NULL, 0, 0 }
+
+
+static inline unsigned char *
+sp_audit_item(sp_audit_list_t *list, unsigned char *p)
+{
+    list->mark = p;
+
+    if (list->n != 0) {
+        *p++ = ',';
+    }
+
+    return p;
+}
+
+
+/* Once an item was cut, all that follow are: the rest keeps its order. */
+
+static inline unsigned char *
+sp_audit_item_end(sp_audit_list_t *list, unsigned char *p)
+{
+    if (p > list->end || list->cut != 0) {
+        list->cut++;
+        return list->mark;
+    }
+
+    list->n++;
+
+    return p;
+}
+
+
+static inline unsigned char *
+sp_audit_cut(unsigned char *p, const sp_audit_list_t *list, const char *name)
+{
+    if (list->cut == 0) {
+        return p;
+    }
+
+    *p++ = ',';
+    p = sp_put_word(p, name);
+    *p++ = ':';
+
+    return sp_put_uint(p, list->cut);
+}
 
 
 #endif /* SP_AUDIT_FACTS_H */

@@ -10,29 +10,32 @@
 #include "sp_audit_json.h"
 
 
-static size_t sp_out_escape(unsigned char *dst, const unsigned char *p,
+#define SP_PUT_LAST_SECOND  UINT64_C(253402300799)   /* of the year 9999 */
+
+
+static size_t sp_put_escape(unsigned char *dst, const unsigned char *p,
     size_t left, size_t *taken);
-static size_t sp_out_sequence(const unsigned char *p, size_t left,
+static size_t sp_put_sequence(const unsigned char *p, size_t left,
     uint32_t *code);
-static int sp_out_hidden(uint32_t code);
-static inline unsigned char *sp_out_digits(unsigned char *p, unsigned n,
+static int sp_put_hidden(uint32_t code);
+static inline unsigned char *sp_put_digits(unsigned char *p, unsigned n,
     unsigned v);
 
 
-static const char  sp_out_pairs[] =
+static const char  sp_put_pairs[] =
     "00010203040506070809101112131415161718192021222324252627282930313233"
     "34353637383940414243444546474849505152535455565758596061626364656667"
     "68697071727374757677787980818283848586878889909192939495969798"
     "99";
 
 
-void
-sp_out_uint(sp_out_t *out, uint64_t n)
+unsigned char *
+sp_put_number(unsigned char *p, uint64_t n)
 {
     size_t          len;
     uint32_t        m;
     unsigned        k;
-    unsigned char  *p;
+    unsigned char  *end;
 
     static const uint64_t  powers[] = {
         0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
@@ -40,13 +43,8 @@ sp_out_uint(sp_out_t *out, uint64_t n)
         10000000000000, 100000000000000, 1000000000000000
     };
 
-    if (n < 10 && out->p < out->last) {
-        *out->p++ = (unsigned char) ('0' + n);
-        return;
-    }
-
-    if (n > SP_OUT_INT_MAX) {
-        n = SP_OUT_INT_MAX;
+    if (n > SP_PUT_INT_MAX) {
+        n = SP_PUT_INT_MAX;
     }
 
     /* bits times log10(2) are the digits or one less: 1233 / 4096 */
@@ -54,77 +52,46 @@ sp_out_uint(sp_out_t *out, uint64_t n)
     k = (64 - (unsigned) __builtin_clzll(n | 1)) * 1233 >> 12;
     len = k + (n >= powers[k]);
 
-    if (len > (size_t) (out->last - out->p)) {
-        return;
-    }
-
-    out->p += len;
-
-    p = out->p;
+    p += len;
+    end = p;
 
     for ( /* void */ ; n > UINT32_MAX; n /= 100) {
         p -= 2;
-        memcpy(p, sp_out_pairs + n % 100 * 2, 2);
+        memcpy(p, sp_put_pairs + n % 100 * 2, 2);
     }
 
     for (m = (uint32_t) n; m >= 10; m /= 100) {
         p -= 2;
-        memcpy(p, sp_out_pairs + m % 100 * 2, 2);
+        memcpy(p, sp_put_pairs + m % 100 * 2, 2);
     }
 
-    if (p != out->p - len) {
+    if (p != end - len) {
         *--p = (unsigned char) ('0' + m);
     }
+
+    return end;
 }
 
 
-void
-sp_out_int(sp_out_t *out, int64_t n)
+unsigned char *
+sp_put_micros(unsigned char *p, unsigned n)
 {
-    if (n < 0) {
-        sp_out_lit(out, "-");
-        sp_out_uint(out, (uint64_t) 0 - (uint64_t) n);
-        return;
-    }
-
-    sp_out_uint(out, (uint64_t) n);
+    return sp_put_digits(p, 6, n);
 }
 
 
-void
-sp_out_uint_or_null(sp_out_t *out, int known, uint64_t n)
-{
-    if (known) {
-        sp_out_uint(out, n);
-
-    } else {
-        sp_out_lit(out, "null");
-    }
-}
-
-
-void
-sp_out_text(sp_out_t *out, sp_str_t s, size_t max)
+unsigned char *
+sp_put_text(unsigned char *p, sp_str_t s, size_t max)
 {
     size_t                n, taken;
-    unsigned char        *p, *last, escaped[8];
+    unsigned char        *last, escaped[8];
     const unsigned char  *q, *end;
 
     static const char     more[] = "\\u2026";
 
-    if ((size_t) (out->last - out->p) < sizeof(more) + 2) {
-        return;
-    }
-
-    p = out->p;
     *p++ = '"';
 
-    last = out->last - sizeof(more);
-
-    if (max < (size_t) (last - p)) {
-        last = p + max;
-    }
-
+    last = p + max;
     q = s.data;
     end = q + s.len;
 
@@ -138,51 +105,35 @@ sp_out_text(sp_out_t *out, sp_str_t s, size_t max)
             break;
         }
 
-        n = sp_out_escape(escaped, q, (size_t) (end - q), &taken);
+        n = sp_put_escape(escaped, q, (size_t) (end - q), &taken);
 
         if (n > (size_t) (last - p)) {
-            memcpy(p, more, sizeof(more) - 1);
-            p += sizeof(more) - 1;
+            p = sp_put_lit(p, more);
             break;
         }
 
-        memcpy(p, escaped, n);
-        p += n;
+        p = sp_put(p, escaped, n);
         q += taken;
     }
 
     *p++ = '"';
-    out->p = p;
+
+    return p;
 }
 
 
-void
-sp_out_word(sp_out_t *out, const char *word)
+unsigned char *
+sp_put_second(unsigned char *p, uint64_t second)
 {
-    size_t  len;
+    unsigned  day, month, rest_of_day;
+    uint64_t  days, year, era, rest;
 
-    len = strlen(word);
-
-    if (len + 2 > (size_t) (out->last - out->p)) {
-        return;
+    if (second > SP_PUT_LAST_SECOND) {
+        second = SP_PUT_LAST_SECOND;
     }
 
-    *out->p++ = '"';
-    memcpy(out->p, word, len);
-    out->p += len;
-    *out->p++ = '"';
-}
-
-
-void
-sp_out_time(sp_out_t *out, uint64_t wall_us)
-{
-    unsigned        second, day, month;
-    uint64_t        days, year, era, rest;
-    unsigned char  *p, text[40];
-
-    days = wall_us / 1000000 / 86400;
-    second = (unsigned) (wall_us / 1000000 % 86400);
+    days = second / 86400;
+    rest_of_day = (unsigned) (second % 86400);
 
     /*
      * Days to a date in years that begin on 1 March, so that the leap day is
@@ -199,43 +150,33 @@ sp_out_time(sp_out_t *out, uint64_t wall_us)
     month = month < 10 ? month + 3 : month - 9;
     year += era * 400 + (month <= 2);
 
-    if (year > 9999) {
-        sp_out_lit(out, "null");
-        return;
-    }
-
-    p = text;
-    *p++ = '"';
-    p = sp_out_digits(p, 4, (unsigned) year);
+    p = sp_put_digits(p, 4, (unsigned) year);
     *p++ = '-';
-    p = sp_out_digits(p, 2, month);
+    p = sp_put_digits(p, 2, month);
     *p++ = '-';
-    p = sp_out_digits(p, 2, day);
+    p = sp_put_digits(p, 2, day);
     *p++ = 'T';
-    p = sp_out_digits(p, 2, second / 3600);
+    p = sp_put_digits(p, 2, rest_of_day / 3600);
     *p++ = ':';
-    p = sp_out_digits(p, 2, second / 60 % 60);
+    p = sp_put_digits(p, 2, rest_of_day / 60 % 60);
     *p++ = ':';
-    p = sp_out_digits(p, 2, second % 60);
+    p = sp_put_digits(p, 2, rest_of_day % 60);
     *p++ = '.';
-    p = sp_out_digits(p, 6, (unsigned) (wall_us % 1000000));
-    *p++ = 'Z';
-    *p++ = '"';
 
-    sp_out_raw(out, text, (size_t) (p - text));
+    return p;
 }
 
 
 /* One character, as it is or escaped, into at most 8 bytes. */
 
 static size_t
-sp_out_escape(unsigned char *dst, const unsigned char *p, size_t left,
+sp_put_escape(unsigned char *dst, const unsigned char *p, size_t left,
     size_t *taken)
 {
     uint32_t       code;
     unsigned char  bytes[2];
 
-    *taken = sp_out_sequence(p, left, &code);
+    *taken = sp_put_sequence(p, left, &code);
 
     if (*taken == 0) {
         *taken = 1;
@@ -246,7 +187,7 @@ sp_out_escape(unsigned char *dst, const unsigned char *p, size_t left,
         dst[1] = (unsigned char) code;
         return 2;
 
-    } else if (sp_out_hidden(code) == 0) {
+    } else if (sp_put_hidden(code) == 0) {
         memcpy(dst, p, *taken);
         return *taken;
     }
@@ -266,7 +207,7 @@ sp_out_escape(unsigned char *dst, const unsigned char *p, size_t left,
 /* Length of a well-formed UTF-8 sequence (RFC 3629), or 0. */
 
 static size_t
-sp_out_sequence(const unsigned char *p, size_t left, uint32_t *code)
+sp_put_sequence(const unsigned char *p, size_t left, uint32_t *code)
 {
     size_t    i, n;
     uint32_t  c, least;
@@ -326,7 +267,7 @@ sp_out_sequence(const unsigned char *p, size_t left, uint32_t *code)
  */
 
 static int
-sp_out_hidden(uint32_t code)
+sp_put_hidden(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad
            || code == 0x061c || (code >= 0x200b && code <= 0x200f)
@@ -339,13 +280,13 @@ sp_out_hidden(uint32_t code)
 /* An even number of digits. */
 
 static inline unsigned char *
-sp_out_digits(unsigned char *p, unsigned n, unsigned v)
+sp_put_digits(unsigned char *p, unsigned n, unsigned v)
 {
     unsigned  i;
 
     for (i = n; i > 0; v /= 100) {
         i -= 2;
-        memcpy(p + i, sp_out_pairs + v % 100 * 2, 2);
+        memcpy(p + i, sp_put_pairs + v % 100 * 2, 2);
     }
 
     return p + n;

@@ -21,8 +21,7 @@
 #define SP_QUARTER_LAST  INT64_C(253402300799)    /* of the year 9999 */
 
 
-static void sp_hmac(const unsigned char key[32], const unsigned char *data,
-    size_t len, unsigned char out[SHA256_DIGEST_LENGTH]);
+static void sp_pseudonym_period(sp_pseudonym_t *pseudonym, int64_t now);
 static unsigned sp_quarter(int64_t now, int64_t *year);
 
 
@@ -67,65 +66,16 @@ sp_chain_link(sp_chain_t *chain, unsigned char *buf, size_t len)
 }
 
 
-size_t
-sp_pseudonym(const unsigned char key[32], const sp_addr_t *addr, int64_t now,
-    unsigned char out[SP_PSEUDONYM_LEN])
-{
-    int                i;
-    size_t             n;
-    int64_t            year;
-    unsigned           quarter, acc, bits;
-    unsigned char     *p, digest[SHA256_DIGEST_LENGTH], data[32];
+/* The two halves of HMAC, each after its padded key. */
 
-    /* Crockford's base 32: no letter that could be read as another */
-
-    static const char  digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-    quarter = sp_quarter(now, &year);
-
-    p = out;
-
-    for (i = 3; i >= 0; i--) {
-        p[i] = (unsigned char) ('0' + year % 10);
-        year /= 10;
-    }
-
-    p += 4;
-    *p++ = 'q';
-    *p++ = (unsigned char) ('0' + quarter);
-
-    memcpy(data, "ip", 3);
-    n = 3;
-    memcpy(data + n, out, 6);
-    n += 6;
-    data[n++] = 0;
-    memcpy(data + n, addr->bytes, 16);
-    n += 16;
-
-    sp_hmac(key, data, n, digest);
-
-    *p++ = ':';
-
-    for (acc = 0, bits = 0, i = 0; i < 10; i++) {
-        acc = acc << 8 | digest[i];
-
-        for (bits += 8; bits >= 5; bits -= 5) {
-            *p++ = (unsigned char) digits[acc >> (bits - 5) & 31];
-        }
-    }
-
-    return (size_t) (p - out);
-}
-
-
-static void
-sp_hmac(const unsigned char key[32], const unsigned char *data, size_t len,
-    unsigned char out[SHA256_DIGEST_LENGTH])
+void
+sp_pseudonym_init(sp_pseudonym_t *pseudonym, const unsigned char key[32])
 {
     unsigned       i;
     SHA256_CTX     sha;
     unsigned char  pad[64];
 
+    memset(pseudonym, 0, sizeof(sp_pseudonym_t));
     memset(pad, 0x36, sizeof(pad));
 
     for (i = 0; i < 32; i++) {
@@ -134,8 +84,7 @@ sp_hmac(const unsigned char key[32], const unsigned char *data, size_t len,
 
     SHA256_Init(&sha);
     SHA256_Update(&sha, pad, sizeof(pad));
-    SHA256_Update(&sha, data, len);
-    SHA256_Final(out, &sha);
+    memcpy(pseudonym->inner, &sha, sizeof(sha));
 
     for (i = 0; i < sizeof(pad); i++) {
         pad[i] ^= 0x36 ^ 0x5c;
@@ -143,11 +92,95 @@ sp_hmac(const unsigned char key[32], const unsigned char *data, size_t len,
 
     SHA256_Init(&sha);
     SHA256_Update(&sha, pad, sizeof(pad));
-    SHA256_Update(&sha, out, SHA256_DIGEST_LENGTH);
-    SHA256_Final(out, &sha);
+    memcpy(pseudonym->outer, &sha, sizeof(sha));
 
     OPENSSL_cleanse(pad, sizeof(pad));
     OPENSSL_cleanse(&sha, sizeof(sha));
+}
+
+
+_Static_assert(sizeof(((sp_pseudonym_t *) NULL)->inner) >= sizeof(SHA256_CTX),
+               "room for a state of SHA-256");
+
+
+size_t
+sp_pseudonym(sp_pseudonym_t *pseudonym, const sp_addr_t *addr, int64_t now,
+    unsigned char out[SP_PSEUDONYM_LEN])
+{
+    int            i;
+    unsigned       k;
+    uint64_t       bits;
+    SHA256_CTX     sha;
+    unsigned char *p, digest[SHA256_DIGEST_LENGTH], data[32];
+
+    /* Crockford's base 32: no letter that could be read as another */
+
+    static const char  digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+    if (now < pseudonym->from || now >= pseudonym->until) {
+        sp_pseudonym_period(pseudonym, now);
+    }
+
+    memcpy(data, "ip", 3);
+    memcpy(data + 3, pseudonym->period, 6);
+    data[9] = 0;
+    memcpy(data + 10, addr->bytes, 16);
+
+    memcpy(&sha, pseudonym->inner, sizeof(sha));
+    SHA256_Update(&sha, data, 26);
+    SHA256_Final(digest, &sha);
+
+    memcpy(&sha, pseudonym->outer, sizeof(sha));
+    SHA256_Update(&sha, digest, sizeof(digest));
+    SHA256_Final(digest, &sha);
+
+    memcpy(out, pseudonym->period, 6);
+    out[6] = ':';
+    p = out + 7;
+
+    for (i = 0; i < 10; i += 5) {
+
+        for (bits = 0, k = 0; k < 5; k++) {
+            bits = bits << 8 | digest[i + (int) k];
+        }
+
+        for (k = 40; k > 0; /* void */ ) {
+            k -= 5;
+            *p++ = (unsigned char) digits[bits >> k & 31];
+        }
+    }
+
+    return 23;
+}
+
+
+/* A day of one quarter at a time: a day is never in two. */
+
+static void
+sp_pseudonym_period(sp_pseudonym_t *pseudonym, int64_t now)
+{
+    int       i;
+    int64_t   year, day;
+    unsigned  quarter;
+
+    quarter = sp_quarter(now, &year);
+
+    for (i = 3; i >= 0; i--) {
+        pseudonym->period[i] = (unsigned char) ('0' + year % 10);
+        year /= 10;
+    }
+
+    pseudonym->period[4] = 'q';
+    pseudonym->period[5] = (unsigned char) ('0' + quarter);
+
+    day = now / 86400 - (now % 86400 < 0);
+    pseudonym->from = now;
+    pseudonym->until = now;
+
+    if (day >= 0 && day < SP_QUARTER_LAST / 86400) {
+        pseudonym->from = day * 86400;
+        pseudonym->until = (day + 1) * 86400;
+    }
 }
 
 

@@ -3,12 +3,10 @@
 // Attacks on a gate that the tests of a file share: requests as bytes, and
 // the check of the ledger after each of them.
 
-import fs from 'node:fs';
 import net from 'node:net';
-import path from 'node:path';
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { gate, chat, sharedBy, FROM } from './harness.mjs';
+import { gate, chat, readLanes, sharedBy, FROM } from './harness.mjs';
 
 export const small = JSON.stringify(chat());
 export const frontier = JSON.stringify(chat('frontier'));
@@ -32,22 +30,10 @@ export function attacked(options) {
 
 
 // The records that came since the last call, without reading all again.
-const offsets = new Map();
+const seen = new Map();
 
-function newRecords() {
-    return fs.readdirSync(g.audit, { recursive: true })
-        .filter((name) => name.endsWith('.jsonl'))
-        .flatMap((name) => {
-            const text = fs.readFileSync(path.join(g.audit, name));
-            const from = offsets.get(name) ?? 0;
-            const to = text.lastIndexOf(10) + 1;
-
-            offsets.set(name, to);
-
-            return text.subarray(from, to).toString().split('\n')
-                .filter(Boolean).map(JSON.parse);
-        });
-}
+const newRecords = () => readLanes(g.audit, seen)
+    .flatMap(({ lines }) => lines.map(JSON.parse));
 
 
 // A test that ends with the ledger: what came to the upstream has
@@ -57,13 +43,13 @@ export function attack(title, run) {
     test(title, async () => {
         newRecords();
 
-        const seen = g.upstream.arrivals.length;
-        const ids = await run(() => g.upstream.arrivals.slice(seen)) ?? [];
+        const before = g.upstream.arrivals.length;
+        const ids = await run(() => g.upstream.arrivals.slice(before)) ?? [];
         const records = newRecords();
         const of = (id) => records.find((r) => r.t === 'decision'
             && r.id === id);
 
-        for (const arrival of g.upstream.arrivals.slice(seen)) {
+        for (const arrival of g.upstream.arrivals.slice(before)) {
             assert.equal(of(arrival.id)?.dec, 'allow',
                 `${arrival.method} ${arrival.url} came without an allow`);
         }

@@ -9,18 +9,90 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 
 
-// [{ file, lines: [text] }]; a last line without its newline is "torn".
-export function readLanes(dir) {
-    const files = fs.existsSync(dir)
+// What of a lane is in its tail alone: file name to bytes. The layout is that
+// of include/sp_tail.h.
+function readTails(dir, files) {
+    const rest = new Map();
+
+    for (const name of files.filter((f) => f.endsWith('.tail'))) {
+        let bytes;
+
+        try {
+            bytes = fs.readFileSync(path.join(dir, name));
+
+        } catch (e) {
+            if (e.code === 'ENOENT') {
+                continue;    // its lane has just ended
+            }
+
+            throw e;
+        }
+
+        for (let i = 0; i < 2; i++) {
+            const at = 64 + 64 * i;
+            const [segment, base, used] = [0, 8, 16].map((o) =>
+                Number(bytes.readBigUInt64LE(at + o)));
+            const from = 4096 + 131072 * i;
+
+            if (used > 0) {
+                const file = name.replace(/tail$/, `${segment}.jsonl`);
+
+                rest.set(file, [...(rest.get(file) ?? []),
+                    { base, bytes: bytes.subarray(from, from + used) }]);
+            }
+        }
+    }
+
+    return rest;
+}
+
+
+function readFrom(file, from) {
+    if (!fs.existsSync(file)) {
+        return Buffer.alloc(0);
+    }
+
+    const fd = fs.openSync(file);
+    const bytes = Buffer.alloc(Math.max(fs.fstatSync(fd).size - from, 0));
+
+    fs.readSync(fd, bytes, 0, bytes.length, from);
+    fs.closeSync(fd);
+
+    return bytes;
+}
+
+
+// [{ file, lines: [text] }]; a last line without its newline is "torn". The
+// tails are read first: what is then moved is found in the files. "seen" has
+// how many bytes of a lane were read before, and leaves them out.
+export function readLanes(dir, seen = new Map()) {
+    const list = () => fs.existsSync(dir)
         ? fs.readdirSync(dir, { recursive: true }) : [];
+    const rest = readTails(dir, list());
+    const files = new Set(list().filter((name) => name.endsWith('.jsonl')));
 
-    return files.filter((name) => name.endsWith('.jsonl')).sort()
-        .map((name) => {
-            const parts = fs.readFileSync(path.join(dir, name), 'utf8')
-                .split('\n');
+    [...rest.keys()].forEach((name) => files.add(name));
 
-            return { file: name, torn: parts.pop(), lines: parts };
-        });
+    return [...files].sort((a, b) =>
+        a.localeCompare(b, 'en', { numeric: true })).map((name) => {
+        const from = seen.get(name) ?? 0;
+        let bytes = readFrom(path.join(dir, name), from);
+
+        for (const half of (rest.get(name) ?? [])
+            .sort((a, b) => a.base - b.base)) {
+            const to = from + bytes.length;
+
+            assert.ok(to >= half.base, `${name}: a gap`);
+            bytes = Buffer.concat([bytes, half.bytes.subarray(to - half.base)]);
+        }
+
+        const parts = bytes.toString('utf8').split('\n');
+        const torn = parts.pop();
+
+        seen.set(name, from + bytes.length - Buffer.byteLength(torn));
+
+        return { file: name, torn, lines: parts };
+    });
 }
 
 
