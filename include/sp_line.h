@@ -15,7 +15,7 @@
 #include "sp_audit.h"
 
 
-#define SP_LINE_VERSION  1     /* newest format read */
+#define SP_LINE_VERSION  2     /* newest format read */
 
 
 /* Types of records; the order is that of sp_line_types(). */

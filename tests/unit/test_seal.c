@@ -488,8 +488,10 @@ test_base64(void **state)
 static size_t
 settle(sp_chain_t *chain, unsigned char *buf)
 {
-    size_t       len;
-    sp_settle_t  record;
+    size_t                  len;
+    sp_settle_t             record;
+
+    static sp_audit_keep_t  keep;
 
     memset(&record, 0, sizeof(record));
     record.wall_us = UINT64_C(1795435204183920) + chain->seq;
@@ -501,7 +503,7 @@ settle(sp_chain_t *chain, unsigned char *buf)
     record.tokens_out = (int64_t) pick(1000);
     record.end = "complete";
 
-    len = sp_audit_settle(&record, chain->seq + 1, buf);
+    len = sp_audit_settle(&record, &keep, chain->seq + 1, buf);
 
     return sp_chain_link(chain, buf, len);
 }
@@ -599,7 +601,7 @@ test_line_json(void **state)
     static const char *const  bad[] = {
         "{\"v\":1,\"t\":\"settle\",\"seq\":01",
         "{\"v\":1,\"t\":\"settle\",\"seq\":1,\"seq\":1",
-        "{\"v\":2,\"t\":\"settle\",\"seq\":1",
+        "{\"v\":3,\"t\":\"settle\",\"seq\":1",
         "{\"v\":0,\"t\":\"settle\",\"seq\":1",
         "{\"t\":\"settle\",\"seq\":1",
         "{\"v\":1,\"seq\":1,\"x\":1",
