@@ -23,6 +23,7 @@ static void sp_recorded_list(sp_recorded_t *r, sp_pair_t *pairs, size_t *n,
     const char *name, const json_t *list, size_t from, size_t to);
 static void sp_recorded_time(sp_recorded_t *r, sp_pair_t *pairs, size_t *n,
     const char *name, const json_t *age);
+static int sp_recorded_fields(const sp_recorded_t *r);
 
 
 sp_rc_t
@@ -61,7 +62,9 @@ sp_recorded_account(sp_recorded_t *r)
     value = json_object_get(json_object_get(r->record, "net"), "registered");
     (void) sp_recorded_fact(r, SP_F_IP_REGISTERED, value);
 
-    for (field = 0; field < SP_FIELDS; field++) {
+    /* since version 2 records have the account's own fields: all is read */
+
+    for (field = 0; !sp_recorded_fields(r) && field < SP_FIELDS; field++) {
         row = sp_field(field);
 
         if (row->source != SP_FROM_RECORD || field == SP_F_ACCOUNT_ID
@@ -80,7 +83,9 @@ sp_recorded_account(sp_recorded_t *r)
     }
 
     r->missing[SP_F_ACCOUNT_PLACES] =
-        json_object_get(account, "places_cut") != NULL;
+        json_object_get(account, "places_cut") != NULL
+        || json_object_get(account, "use_locations_cut") != NULL
+        || json_object_get(account, "accepted_locations_cut") != NULL;
     r->missing[SP_F_ACCOUNT_TAGS] =
         json_object_get(account, "tags_cut") != NULL;
 
@@ -144,7 +149,9 @@ sp_recorded_parse(sp_recorded_t *r, const json_t *account)
 
     for (i = 0; i < sp_nelts(times); i++) {
         sp_recorded_time(r, pairs, &n, times[i].time,
-                         json_object_get(account, times[i].age));
+                         json_object_get(account, sp_recorded_fields(r)
+                                                  ? times[i].time
+                                                  : times[i].age));
     }
 
     sp_recorded_lists(r, account, pairs, &n);
@@ -184,7 +191,13 @@ sp_recorded_lists(sp_recorded_t *r, const json_t *account, sp_pair_t *pairs,
     json_t      *value, *places;
     const char  *name;
 
-    /* Where it may be used and what was accepted are one set to rules. */
+    sp_recorded_list(r, pairs, n, "use_locations",
+                     json_object_get(account, "use_locations"), 0, SIZE_MAX);
+    sp_recorded_list(r, pairs, n, "accepted_locations",
+                     json_object_get(account, "accepted_locations"), 0,
+                     SIZE_MAX);
+
+    /* of version 1, where both were one set, as they are to rules */
 
     places = json_object_get(account, "places");
     half = json_array_size(places) > SP_PLACES_MAX ? SP_PLACES_MAX
@@ -297,8 +310,19 @@ sp_recorded_time(sp_recorded_t *r, sp_pair_t *pairs, size_t *n,
 
     if (json_is_integer(age)) {
         (void) snprintf(text, sizeof(text), "%lld",
-                        (long long) (r->facts.v[SP_F_NOW].u.i
-                                     - json_integer_value(age)));
+                        sp_recorded_fields(r)
+                        ? (long long) json_integer_value(age)
+                        : (long long) (r->facts.v[SP_F_NOW].u.i
+                                       - json_integer_value(age)));
         sp_recorded_pair(r, pairs, n, name, text);
     }
+}
+
+
+/* 1 if the account stands there as its record, with times instead of ages. */
+
+static int
+sp_recorded_fields(const sp_recorded_t *r)
+{
+    return json_integer_value(json_object_get(r->record, "v")) >= 2;
 }

@@ -159,6 +159,8 @@ ngx_http_sallyport_drain_run(void *data)
 
     kicks = 0;
 
+    (void) pthread_setname_np(pthread_self(), "sallyport-audit");
+
     (void) pthread_mutex_lock(&drain->mutex);
 
     for ( ;; ) {
