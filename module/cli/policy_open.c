@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "policy/sp_policy_image.h"
+
 #include "policy_open.h"
 
 
@@ -54,6 +56,45 @@ sp_cli_now(const sp_cli_args_t *args, int64_t *now)
 
     sp_cli_error("--now: '%s' is no time; 2026-12-01, 2026-12-01T08:00:00Z "
                  "and +30d are", text);
+
+    return SP_ERROR;
+}
+
+
+sp_rc_t
+sp_cli_tier_model(const sp_policy_t *policy, int tier, char *name, size_t size)
+{
+    uint32_t               i;
+    sp_str_t               head, tail;
+    const sp_glob_t       *glob;
+    const sp_tier_name_t  *row;
+
+    row = sp_image_at(policy, policy->tiers, sp_tier_name_t);
+    glob = sp_image_at(policy, policy->globs, sp_glob_t);
+
+    for (i = 0; i < policy->ntiers; i++) {
+        head = sp_image_str(policy, row[i].name);
+        (void) snprintf(name, size, "%.*s", (int) head.len,
+                        (const char *) head.data);
+
+        if (sp_policy_model_tier(policy, sp_cstr(name)) == tier) {
+            return SP_OK;
+        }
+    }
+
+    for (i = 0; i < policy->nglobs; i++) {
+        head = sp_image_str(policy, glob[i].head);
+        tail = sp_image_str(policy, glob[i].tail);
+        (void) snprintf(name, size, "%.*s%.*s", (int) head.len,
+                        (const char *) head.data, (int) tail.len,
+                        (const char *) tail.data);
+
+        if (name[0] != '\0'
+            && sp_policy_model_tier(policy, sp_cstr(name)) == tier)
+        {
+            return SP_OK;
+        }
+    }
 
     return SP_ERROR;
 }

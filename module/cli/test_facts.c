@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "account.h"
+#include "policy_open.h"
 #include "test.h"
 #include "test_owners.h"
 
@@ -315,7 +316,8 @@ sp_test_model(sp_test_file_t *file, const sp_policy_t *policy,
     if (id == NULL && value != NULL && !sp_test_is(value, "absent")) {
         if (value->kind != SP_Y_SCALAR
             || sp_parse_uint(value->text, SP_TIERS, &tier) != SP_OK
-            || sp_test_tier(policy, (int) tier, name, sizeof(name)) != SP_OK)
+            || sp_cli_tier_model(policy, (int) tier, name, sizeof(name))
+               != SP_OK)
         {
             sp_test_error(file, value, NULL, "'model.tier': the policy has no "
                           "model of tier '%.16s'", value->text.data);

@@ -26,9 +26,5 @@ sp_rc_t sp_test_owners(sp_test_file_t *file, const sp_policy_t *policy,
 sp_rc_t sp_test_owners_one(const sp_policy_t *policy, json_t *request,
     const char *list, unsigned share);
 
-/* The name of a model of this tier, NUL-terminated; SP_ERROR: there is none. */
-sp_rc_t sp_test_tier(const sp_policy_t *policy, int tier, char *name,
-    size_t size);
-
 
 #endif /* SP_CLI_TEST_OWNERS_H */

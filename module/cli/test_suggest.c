@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "change.h"
+#include "policy_open.h"
 #include "test_cover.h"
 #include "test_owners.h"
 
@@ -278,8 +279,9 @@ sp_suggest_set(sp_suggest_t *s, json_t *set, json_t *request,
         if (change->value.state != SP_FACT_KNOWN) {
             (void) snprintf(model, sizeof(model), "unlisted");
 
-        } else if (sp_test_tier(s->cover->policy, (int) change->value.u.i,
-                                model, sizeof(model))
+        } else if (sp_cli_tier_model(s->cover->policy,
+                                     (int) change->value.u.i, model,
+                                     sizeof(model))
                    != SP_OK)
         {
             return SP_DECLINED;
