@@ -41,6 +41,8 @@ typedef struct {
     char          *message;
     char          *help;        /* NULL: none */
     char          *source;      /* the line of the file, or NULL */
+    char          *example;     /* a request as JSON that shows it, or NULL */
+    char          *decided;     /* what becomes of that request */
 } sp_diag_t;
 
 
@@ -63,6 +65,12 @@ void sp_diags_free(sp_diags_t *diags);
 void sp_diag_add(sp_diags_t *diags, sp_severity_t severity, int code,
     sp_mark_t mark, sp_str_t source, char *help, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));
+
+/*
+ * Gives the message that was added last an example; both are malloc()ed or
+ * NULL and taken over.
+ */
+void sp_diag_example(sp_diags_t *diags, char *example, char *decided);
 
 /* printf into fresh memory, for the help argument; the list frees it. */
 char *sp_diag_text(const char *fmt, ...)

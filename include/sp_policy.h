@@ -92,6 +92,20 @@ sp_policy_t *sp_policy_load(const char *file, const sp_policy_opts_t *opts,
 sp_policy_t *sp_policy_load_text(const char *name, sp_str_t text,
     const sp_policy_opts_t *opts, sp_diags_t *diags);
 
+/*
+ * The same, and the policy is analysed as a whole (sp_analyse.h): what that
+ * finds is among the messages, an error of it refuses too. *analysis says
+ * what was done.
+ */
+struct sp_analysis_s;
+
+sp_policy_t *sp_policy_load_analysed(const char *file,
+    const sp_policy_opts_t *opts, sp_diags_t *diags,
+    struct sp_analysis_s *analysis);
+sp_policy_t *sp_policy_load_text_analysed(const char *name, sp_str_t text,
+    const sp_policy_opts_t *opts, sp_diags_t *diags,
+    struct sp_analysis_s *analysis);
+
 size_t sp_policy_size(const sp_policy_t *policy);
 
 /*

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "sp_policy.h"
+#include "sp_analyse.h"
 
 #include "cli.h"
 
@@ -65,6 +65,7 @@ sp_cli_check_run(const sp_cli_args_t *args)
     sp_diags_t         diags;
     const char        *now;
     sp_policy_t       *policy;
+    sp_analysis_t      analysis;
     sp_policy_opts_t   opts;
 
     json = sp_cli_format(args);
@@ -74,6 +75,7 @@ sp_cli_check_run(const sp_cli_args_t *args)
     }
 
     memset(&opts, 0, sizeof(opts));
+    memset(&analysis, 0, sizeof(analysis));
     opts.now = (int64_t) time(NULL);
     now = sp_cli_opt(args, "now");
 
@@ -91,7 +93,7 @@ sp_cli_check_run(const sp_cli_args_t *args)
     }
 
     sp_diags_init(&diags);
-    policy = sp_policy_load(file, &opts, &diags);
+    policy = sp_policy_load_analysed(file, &opts, &diags, &analysis);
 
     ok = policy != NULL
          && !(sp_cli_opt(args, "strict") != NULL && diags.warnings != 0);

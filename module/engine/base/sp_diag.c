@@ -48,6 +48,8 @@ sp_diags_free(sp_diags_t *diags)
         free(diags->items[i].message);
         free(diags->items[i].help);
         free(diags->items[i].source);
+        free(diags->items[i].example);
+        free(diags->items[i].decided);
     }
 
     sp_diags_init(diags);
@@ -98,6 +100,8 @@ sp_diag_add(sp_diags_t *diags, sp_severity_t severity, int code,
     d->message = sp_diag_copy((unsigned char *) text, len);
     d->help = NULL;
     d->source = NULL;
+    d->example = NULL;
+    d->decided = NULL;
 
     if (d->mark.len == 0) {
         d->mark.len = 1;
@@ -112,6 +116,28 @@ sp_diag_add(sp_diags_t *diags, sp_severity_t severity, int code,
         len = source.len < SP_DIAG_SOURCE ? source.len : SP_DIAG_SOURCE;
         d->source = sp_diag_copy(source.data, len);
     }
+}
+
+
+void
+sp_diag_example(sp_diags_t *diags, char *example, char *decided)
+{
+    sp_diag_t  *d;
+
+    /* one that was dropped has no place for it */
+
+    if (diags->n != 0 && diags->dropped == 0) {
+        d = &diags->items[diags->n - 1];
+
+        if (d->example == NULL && d->decided == NULL) {
+            d->example = example;
+            d->decided = decided;
+            return;
+        }
+    }
+
+    free(example);
+    free(decided);
 }
 
 
@@ -308,6 +334,14 @@ sp_diag_print(const sp_diag_t *d, FILE *out)
 
     if (d->help != NULL) {
         fprintf(out, "%*s = help: %s\n", width, "", d->help);
+    }
+
+    if (d->example != NULL) {
+        fprintf(out, "%*s = example: %s\n", width, "", d->example);
+    }
+
+    if (d->decided != NULL) {
+        fprintf(out, "%*s = decided: %s\n", width, "", d->decided);
     }
 }
 

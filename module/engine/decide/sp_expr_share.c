@@ -39,13 +39,13 @@ sp_eval_record(const sp_facts_t *facts)
 }
 
 
-/* The share is known to lie in [low, high]; both ends must agree. */
+/* The share is known to lie in [low, high]. */
 
 unsigned
 sp_eval_share(const sp_policy_t *policy, const sp_node_t *node,
     const sp_facts_t *facts)
 {
-    int              low, high, yes;
+    int              low, high;
     unsigned         value;
     const sp_set_t  *set;
 
@@ -65,18 +65,29 @@ sp_eval_share(const sp_policy_t *policy, const sp_node_t *node,
                         node->other == SP_FN_LARGEST_OWNER, &low, &high);
     }
 
-    yes = sp_eval_cmp(node->cmp, low, node->value);
+    return sp_eval_interval(node->cmp, low, high, node->value);
+}
+
+
+/* Both ends must agree. */
+
+sp_truth_t
+sp_eval_interval(unsigned cmp, int low, int high, int64_t value)
+{
+    int  yes;
+
+    yes = sp_eval_cmp(cmp, low, value);
 
     if (low != high) {
 
         /* "==" can hold inside of an interval and at neither end */
 
-        if (node->cmp == SP_EQ || node->cmp == SP_NE) {
-            return (node->value < low || node->value > high)
-                   ? (node->cmp == SP_NE ? SP_TRUE : SP_FALSE) : SP_UNSURE;
+        if (cmp == SP_EQ || cmp == SP_NE) {
+            return (value < low || value > high)
+                   ? (cmp == SP_NE ? SP_TRUE : SP_FALSE) : SP_UNSURE;
         }
 
-        if (yes != sp_eval_cmp(node->cmp, high, node->value)) {
+        if (yes != sp_eval_cmp(cmp, high, value)) {
             return SP_UNSURE;
         }
     }

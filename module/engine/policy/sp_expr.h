@@ -110,6 +110,7 @@ unsigned sp_expr_eval(const sp_policy_t *policy, uint32_t node,
 
 unsigned sp_eval_share(const sp_policy_t *policy, const sp_node_t *node,
     const sp_facts_t *facts);
+sp_truth_t sp_eval_interval(unsigned cmp, int low, int high, int64_t value);
 unsigned sp_eval_control(const sp_policy_t *policy, const sp_node_t *node,
     const sp_facts_t *facts);
 

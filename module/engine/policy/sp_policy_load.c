@@ -38,6 +38,14 @@ sp_policy_t *
 sp_policy_load(const char *file, const sp_policy_opts_t *opts,
     sp_diags_t *diags)
 {
+    return sp_policy_load_analysed(file, opts, diags, NULL);
+}
+
+
+sp_policy_t *
+sp_policy_load_analysed(const char *file, const sp_policy_opts_t *opts,
+    sp_diags_t *diags, struct sp_analysis_s *analysis)
+{
     sp_str_t      text;
     sp_load_t     l;
     sp_mark_t     mark = { file, 0, 0, 1 };
@@ -48,6 +56,7 @@ sp_policy_load(const char *file, const sp_policy_opts_t *opts,
     }
 
     l.files_ok = 1;
+    l.analysis = analysis;
     policy = NULL;
 
     if (sp_load_slurp(&l, file, mark, SP_STR(""), &text) == SP_OK) {
@@ -66,6 +75,15 @@ sp_policy_t *
 sp_policy_load_text(const char *name, sp_str_t text,
     const sp_policy_opts_t *opts, sp_diags_t *diags)
 {
+    return sp_policy_load_text_analysed(name, text, opts, diags, NULL);
+}
+
+
+sp_policy_t *
+sp_policy_load_text_analysed(const char *name, sp_str_t text,
+    const sp_policy_opts_t *opts, sp_diags_t *diags,
+    struct sp_analysis_s *analysis)
+{
     sp_load_t     l;
     sp_mark_t     mark = { name, 0, 0, 1 };
     sp_policy_t  *policy;
@@ -81,6 +99,7 @@ sp_policy_load_text(const char *name, sp_str_t text,
     }
 
     (void) EVP_DigestUpdate(l.sha, text.data, text.len);
+    l.analysis = analysis;
 
     policy = sp_policy_make(&l, name, text);
 
@@ -183,6 +202,15 @@ sp_policy_make(sp_load_t *l, const char *name, sp_str_t text)
     if (l->diags->errors == errors && !l->failed) {
         policy = sp_load_emit(l);
         l->failed |= (policy == NULL && l->diags->errors == errors);
+    }
+
+    if (policy != NULL && l->analysis != NULL) {
+        sp_load_analyse(l, policy);
+
+        if (l->diags->errors != errors) {
+            free(policy);
+            policy = NULL;
+        }
     }
 
     if (l->failed) {

@@ -135,6 +135,7 @@ typedef struct {
     sp_diags_t              *diags;
     const sp_policy_opts_t  *opts;
     void                    *sha;       /* EVP_MD_CTX */
+    struct sp_analysis_s    *analysis;  /* wanted, or NULL */
     int                      files_ok;  /* other files may be read */
     int                      failed;    /* no memory */
 
@@ -273,6 +274,9 @@ void sp_load_check(sp_load_t *l);
 
 /* sp_policy_emit.c */
 sp_policy_t *sp_load_emit(sp_load_t *l);
+
+/* analyse/sp_analyse_load.c */
+void sp_load_analyse(sp_load_t *l, const sp_policy_t *policy);
 
 
 #endif /* SP_POLICY_LOAD_H */
