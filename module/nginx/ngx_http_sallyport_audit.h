@@ -20,7 +20,7 @@
 
 
 #define NGX_HTTP_SALLYPORT_BOOT_LEN    25      /* 20261123T120004Z-0123abcd */
-#define NGX_HTTP_SALLYPORT_LANE_FLUSH  32768   /* bytes moved at once */
+#define NGX_HTTP_SALLYPORT_LANE_FLUSH  98304   /* bytes moved at once */
 #define NGX_HTTP_SALLYPORT_LANE_LAG    20      /* ms until they are, at most */
 #define NGX_HTTP_SALLYPORT_LANE_RETRY  1000    /* ms */
 #define NGX_HTTP_SALLYPORT_LANE_PARK   1000    /* ms that a request waits */

@@ -132,8 +132,11 @@ ngx_http_sallyport_drain_queue(ngx_http_sallyport_drain_t *drain,
 {
     (void) pthread_mutex_lock(&drain->mutex);
     __atomic_store_n(&drain->queued, half + 1, __ATOMIC_RELEASE);
-    (void) pthread_cond_signal(&drain->cond);
     (void) pthread_mutex_unlock(&drain->mutex);
+
+    /* after it, so that who wakes need not wait for us */
+
+    (void) pthread_cond_signal(&drain->cond);
 }
 
 
