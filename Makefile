@@ -325,6 +325,13 @@ install: ## installs module, command and policy [NGINX_SRC=] [DESTDIR=]
 	    '$(DESTDIR)'
 
 
+.PHONY: deb
+deb: ## Debian packages, built and tried on bare systems [SUITES=]
+	@scripts/packages run
+	+@$(SUB) $(GEO)
+	@BUILD=$(BUILD) scripts/deb
+
+
 .PHONY: clean
 clean: ## removes build/ (stops `make run` first)
 	@if [ -d $(RUN_DIR) ]; then demo/run stop; fi
