@@ -286,6 +286,7 @@ campaign: ## the long tests: faults, and the engine against the reference
 	@scripts/packages build nginx run test
 	+@$(SUB) $(TEST_DEPS)
 	@[ ! -x tests/fault/campaign ] || BUILD=$(BUILD) tests/fault/campaign
+	@SALLYPORT_WHOLE=1 $(BUILD)/unit/test_policy_hostile
 	@BUILD=$(BUILD) SALLYPORT_REFERENCE_CASES=$(CAMPAIGN_CASES) \
 	    node --test tests/reference/*.test.mjs
 

@@ -19,13 +19,16 @@
 #define SP_DIAG_WORD    64      /* bytes of a word that may be meant */
 
 
+static void sp_diag_free(sp_diag_t *d);
 static char *sp_diag_copy(const unsigned char *p, size_t len);
 static size_t sp_diag_char(const unsigned char *p, const unsigned char *last,
     uint32_t *c);
 static int sp_diag_harmless(uint32_t c);
 static int sp_diag_order(const void *one, const void *two);
 static void sp_diag_print(const sp_diag_t *d, FILE *out);
-static size_t sp_diag_distance(sp_str_t a, const char *b, size_t blen);
+static size_t sp_diag_distance(sp_str_t a, const char *b, size_t blen,
+    size_t limit);
+static sp_diag_t *sp_diag_room(sp_diags_t *diags, sp_severity_t severity);
 
 
 static const char *const  sp_diag_words[] = { "error", "warning", "note" };
@@ -44,15 +47,22 @@ sp_diags_free(sp_diags_t *diags)
     unsigned  i;
 
     for (i = 0; i < diags->n; i++) {
-        free((char *) diags->items[i].mark.file);
-        free(diags->items[i].message);
-        free(diags->items[i].help);
-        free(diags->items[i].source);
-        free(diags->items[i].example);
-        free(diags->items[i].decided);
+        sp_diag_free(&diags->items[i]);
     }
 
     sp_diags_init(diags);
+}
+
+
+static void
+sp_diag_free(sp_diag_t *d)
+{
+    free((char *) d->mark.file);
+    free(d->message);
+    free(d->help);
+    free(d->source);
+    free(d->example);
+    free(d->decided);
 }
 
 
@@ -73,7 +83,9 @@ sp_diag_add(sp_diags_t *diags, sp_severity_t severity, int code,
         diags->warnings++;
     }
 
-    if (diags->n == SP_DIAGS_MAX) {
+    d = sp_diag_room(diags, severity);
+
+    if (d == NULL) {
         diags->dropped++;
         free(help);
         return;
@@ -88,8 +100,6 @@ sp_diag_add(sp_diags_t *diags, sp_severity_t severity, int code,
     }
 
     len = ((size_t) n < sizeof(text)) ? (size_t) n : sizeof(text) - 1;
-
-    d = &diags->items[diags->n++];
 
     d->code = code;
     d->severity = severity;
@@ -138,6 +148,34 @@ sp_diag_example(sp_diags_t *diags, char *example, char *decided)
 
     free(example);
     free(decided);
+}
+
+
+/* An error takes the place of what is none: nothing is refused silently. */
+
+static sp_diag_t *
+sp_diag_room(sp_diags_t *diags, sp_severity_t severity)
+{
+    unsigned  i;
+
+    if (diags->n < SP_DIAGS_MAX) {
+        return &diags->items[diags->n++];
+    }
+
+    if (severity != SP_DIAG_ERROR || diags->errors > SP_DIAGS_MAX) {
+        return NULL;
+    }
+
+    for (i = diags->n; i != 0; i--) {
+
+        if (diags->items[i - 1].severity != SP_DIAG_ERROR) {
+            diags->dropped++;
+            sp_diag_free(&diags->items[i - 1]);
+            return &diags->items[i - 1];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -373,12 +411,15 @@ sp_diag_line(const sp_diag_t *diag, char *buf, size_t size)
 }
 
 
-/* Edits between two words; letters compare without case. */
+/*
+ * Edits between two words, or more than "limit"; letters compare without case.
+ * Only what lies within the limit of the diagonal is looked at.
+ */
 
 static size_t
-sp_diag_distance(sp_str_t a, const char *b, size_t blen)
+sp_diag_distance(sp_str_t a, const char *b, size_t blen, size_t limit)
 {
-    size_t         i, j, cost, best, rows[3][SP_DIAG_WORD + 1];
+    size_t         i, j, from, to, cost, best, rows[3][SP_DIAG_WORD + 2];
     size_t        *cur, *prev, *last, *swap;
     unsigned char  x, y, xp, yp;
 
@@ -393,12 +434,17 @@ sp_diag_distance(sp_str_t a, const char *b, size_t blen)
     }
 
     for (i = 1; i <= a.len; i++) {
-        cur[0] = i;
-        yp = 0;
+        from = i > limit ? i - limit : 1;
+        to = i + limit < blen ? i + limit : blen;
+
+        cur[from - 1] = from == 1 ? i : limit + 1;
+        cur[to + 1] = limit + 1;
+        yp = from > 1 ? (unsigned char) b[from - 2] : 0;
+        yp |= (yp >= 'A' && yp <= 'Z') ? 0x20 : 0;
         x = a.data[i - 1];
         x |= (x >= 'A' && x <= 'Z') ? 0x20 : 0;
 
-        for (j = 1; j <= blen; j++) {
+        for (j = from; j <= to; j++) {
             y = (unsigned char) b[j - 1];
             y |= (y >= 'A' && y <= 'Z') ? 0x20 : 0;
             cost = (x != y);
@@ -456,7 +502,7 @@ sp_did_you_mean(sp_str_t word, const char *const *words, size_t n)
             continue;
         }
 
-        d = sp_diag_distance(word, words[i], len);
+        d = sp_diag_distance(word, words[i], len, limit);
 
         /* more than half of the word would have to change: not meant */
 

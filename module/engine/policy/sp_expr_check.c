@@ -43,7 +43,7 @@ sp_check_unknown_field(sp_expr_t *x)
         names[i] = sp_expr_field(x, i)->name;
     }
 
-    near = sp_did_you_mean(x->tok.text, names, (size_t) i);
+    near = sp_load_near(x->load, x->tok.text, names, (size_t) i);
 
     sp_expr_tok_error(x, 201, near ? sp_diag_text("did you mean '%s'?", near)
                       : sp_diag_text("'sallyport fields' prints them all"),
@@ -314,7 +314,7 @@ sp_check_named(sp_expr_t *x)
             names[n++] = (const char *) set->name.data;
         }
 
-        near = sp_did_you_mean(x->tok.text, names, n);
+        near = sp_load_near(x->load, x->tok.text, names, n);
     }
 
     sp_expr_tok_error(x, 206, near ? sp_diag_text("did you mean '@%s'?", near)

@@ -263,7 +263,7 @@ sp_check_enum(sp_expr_t *x, const sp_field_t *field, int64_t *value)
         i++;
     }
 
-    near = sp_did_you_mean(x->tok.text, field->values, (size_t) i);
+    near = sp_load_near(x->load, x->tok.text, field->values, (size_t) i);
 
     sp_expr_tok_error(x, 203, near
                       ? sp_diag_text("did you mean '%s'? values: %s", near,

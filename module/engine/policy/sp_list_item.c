@@ -183,10 +183,11 @@ static sp_rc_t
 sp_lset_add_place(sp_load_t *l, sp_lset_t *set, sp_str_t item,
     const char **why, char **help)
 {
+    char         code[SP_PLACE_TEXT_LEN];
     sp_place_t   place;
     const char  *hint;
 
-    hint = sp_place_hint(item);
+    hint = NULL;
 
     switch (sp_place_parse(item, &place)) {
 
@@ -199,6 +200,7 @@ sp_lset_add_place(sp_load_t *l, sp_lset_t *set, sp_str_t item,
         return SP_ERROR;
 
     default:
+        hint = sp_place_hint(item);
         *why = "is not an ISO 3166 code";
         *help = hint ? sp_diag_text("write %s", hint) : NULL;
         return SP_ERROR;
@@ -206,9 +208,11 @@ sp_lset_add_place(sp_load_t *l, sp_lset_t *set, sp_str_t item,
 
     /* "UK" is understood in records; a list says what ISO says */
 
-    if (hint != NULL && item.len == 2) {
+    if (item.len == 2 && sp_place_format(place, code) == 2
+        && memcmp(code, item.data, 2) != 0)
+    {
         *why = "is not an ISO 3166-1 country code";
-        *help = sp_diag_text("write %s", hint);
+        *help = sp_diag_text("write %.2s", code);
         return SP_ERROR;
     }
 

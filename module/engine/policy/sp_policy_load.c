@@ -85,7 +85,7 @@ sp_policy_load_text_analysed(const char *name, sp_str_t text,
     struct sp_analysis_s *analysis)
 {
     sp_load_t     l;
-    sp_mark_t     mark = { name, 0, 0, 1 };
+    sp_mark_t     mark = { name, 1, 1, 1 };
     sp_policy_t  *policy;
 
     if (text.len > SP_YAML_BYTES) {
@@ -286,6 +286,17 @@ sp_load_pattern(sp_load_t *l, const sp_ynode_t *node)
 
     slash = strrchr(node->source->name, '/');
     dir = slash ? (size_t) (slash - node->source->name) + 1 : 0;
+
+    /* through directories that are patterns the search could go anywhere */
+
+    i = strcspn((const char *) node->text.data, "*?[");
+
+    if (strchr((const char *) node->text.data + i, '/') != NULL) {
+        sp_load_error(l, node, 104, sp_diag_text("write 'rules/*.yaml'"),
+                      "'*', '?' and '[' may stand in the name of a file, not "
+                      "of a directory");
+        return;
+    }
 
     if (node->text.data[0] == '/' || dir + node->text.len >= sizeof(path)) {
         sp_load_error(l, node, 104, NULL, "'%.200s' is not a path relative "

@@ -192,6 +192,13 @@ sp_str_t sp_node_line(const sp_ynode_t *node);
     sp_diag_add((l)->diags, SP_DIAG_WARNING, code, sp_ynode_mark(node),       \
                 sp_node_line(node), help, __VA_ARGS__)
 
+/*
+ * The word that may be meant, or NULL. It is not looked for once no message
+ * is kept any more.
+ */
+const char *sp_load_near(const sp_load_t *l, sp_str_t word,
+    const char *const *words, size_t n);
+
 /* Arena memory; NULL is remembered as a failure of the whole load. */
 void *sp_load_alloc(sp_load_t *l, size_t size);
 

@@ -95,7 +95,7 @@ sp_load_reason(sp_load_t *l, const sp_ynode_t *node)
         codes[k] = (const char *) l->reasons[k].code.data;
     }
 
-    near = sp_did_you_mean(s, codes, l->nreasons);
+    near = sp_load_near(l, s, codes, l->nreasons);
 
     sp_load_error(l, node, 203, near ? sp_diag_text("did you mean '%s'?", near)
                   : sp_diag_text("add it under 'reasons:'"),

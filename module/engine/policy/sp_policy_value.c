@@ -30,6 +30,15 @@ sp_node_line(const sp_ynode_t *node)
 }
 
 
+const char *
+sp_load_near(const sp_load_t *l, sp_str_t word, const char *const *words,
+    size_t n)
+{
+    return l->diags->errors < SP_DIAGS_MAX ? sp_did_you_mean(word, words, n)
+                                           : NULL;
+}
+
+
 void *
 sp_load_alloc(sp_load_t *l, size_t size)
 {
@@ -220,7 +229,7 @@ sp_value_word(sp_load_t *l, const sp_ynode_t *node, const char *const *words,
         used += (len > 0) ? (size_t) len : 0;
     }
 
-    near = sp_did_you_mean(s, words, n);
+    near = sp_load_near(l, s, words, n);
 
     sp_load_error(l, node, 104, near
                   ? sp_diag_text("did you mean '%s'? values: %s", near, all)
@@ -283,7 +292,7 @@ sp_value_keys(sp_load_t *l, const sp_ynode_t *map, const char *const *keys,
         }
 
         if (near == NULL) {
-            near = sp_did_you_mean(child->key->text, keys, n);
+            near = sp_load_near(l, child->key->text, keys, n);
         }
 
         if (near == NULL && sp_str_eq(child->key->text, SP_STR("effect"))) {
