@@ -153,18 +153,22 @@ module: ## the nginx module, build/ngx_http_sallyport_module.so
 	+@$(SUB) $(MODULE)
 
 
-# Unit tests: one program a room.
+# Unit tests: one program a room. cmocka 2 has new names for checks that
+# cmocka 1 knows by the old ones only.
+
+UNIT_CFLAGS := -Wno-deprecated-declarations
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	@echo "  cc    $@"
-	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIB) \
+	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -MT $@ \
+	    -o $@ $< $(LIB) \
 	    -Wl,--as-needed -lcmocka $(CLI_LIBS)
 
 $(BUILD)/sanitize/unit/%: tests/unit/%.c $(BUILD)/sanitize/libsallyport.a
 	@mkdir -p $(@D)
 	@echo "  cc    $@"
-	$(Q)$(CC) $(SP_CFLAGS) $(SAN) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
+	$(Q)$(CC) $(SP_CFLAGS) $(SAN) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
 	    $(BUILD)/sanitize/libsallyport.a -Wl,--as-needed -lcmocka $(CLI_LIBS)
 
 .PHONY: unit
@@ -279,16 +283,11 @@ bench-rivals: ## measures it beside what its users would take instead
 bench-picture: ## draws tests/bench/rivals.svg from what it measured
 	@BUILD=$(BUILD) node tests/bench/picture.mjs
 
-CAMPAIGN_CASES ?= 3000000
-
 .PHONY: campaign
-campaign: ## the long tests: faults, and the engine against the reference
-	@scripts/packages build nginx run test
-	+@$(SUB) $(TEST_DEPS)
-	@[ ! -x tests/fault/campaign ] || BUILD=$(BUILD) tests/fault/campaign
-	@SALLYPORT_WHOLE=1 $(BUILD)/unit/test_policy_hostile
-	@BUILD=$(BUILD) SALLYPORT_REFERENCE_CASES=$(CAMPAIGN_CASES) \
-	    node --test tests/reference/*.test.mjs
+campaign: ## the long runs: soak, faults, fuzzing, the reference [CAMPAIGN_MINUTES=30]
+	@scripts/packages build nginx run test fuzz
+	+@$(SUB) $(UNIT) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/fault/campaign
 
 .PHONY: platforms
 platforms: ## the two commands on bare Debians; nginx from source [PLATFORMS=]
