@@ -232,7 +232,13 @@ stop: ## ends what `make run` started
 
 # Tests.
 
-TEST_DEPS := $(MODULE) $(CLI) $(GEO) $(BUILD)/npm/tests/installed
+TEST_DEPS := $(MODULE) $(CLI) $(GEO) $(BUILD)/npm/tests/installed \
+             $(BUILD)/yaml-tree
+
+$(BUILD)/yaml-tree: tests/reference/yaml_tree.c $(LIB)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed \
+	    $(ENGINE_LIBS)
 
 .PHONY: test
 test: ## everything: unit, end to end, faults, policies

@@ -60,7 +60,8 @@ sp_yaml_parse(sp_ysource_t *source, const char *name, sp_str_t text,
     b.diags = diags;
 
     if (sp_ysource_init(source, name, text, arena, diags) != SP_OK
-        || sp_yaml_bytes(source, 0, diags) != SP_OK)
+        || sp_yaml_bytes(source, 0, diags) != SP_OK
+        || sp_yaml_tokens(source, diags) != SP_OK)
     {
         return NULL;
     }

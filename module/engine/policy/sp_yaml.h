@@ -82,6 +82,9 @@ struct sp_ynode_s {
 sp_ynode_t *sp_yaml_parse(sp_ysource_t *source, const char *name,
     sp_str_t text, sp_arena_t *arena, sp_diags_t *diags);
 
+/* Refuses what readers of YAML do not agree on; part of sp_yaml_parse(). */
+sp_rc_t sp_yaml_tokens(const sp_ysource_t *source, sp_diags_t *diags);
+
 /* Line of a source from 1, without its end; empty outside of it. */
 sp_str_t sp_ysource_line(const sp_ysource_t *source, unsigned line);
 
