@@ -285,6 +285,12 @@ bench-rivals: ## measures it beside what its users would take instead
 	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/bench/run-rivals
 
+.PHONY: bench-growth
+bench-growth: ## how its cost grows: TLS, bodies, accounts, rules [GROWTH=]
+	@scripts/packages build nginx run test
+	+@$(SUB) $(TEST_DEPS)
+	@BUILD=$(BUILD) tests/bench/run-growth
+
 .PHONY: bench-picture
 bench-picture: ## draws tests/bench/rivals.svg from what it measured
 	@BUILD=$(BUILD) node tests/bench/picture.mjs

@@ -281,13 +281,15 @@ export async function answers(port, what, server, scheme = 'http') {
 }
 
 
-// The one child of a master.
-export function workerOf(master) {
+export function childrenOf(master) {
     const text = fs.readFileSync(
         `/proc/${master}/task/${master}/children`, 'utf8');
 
-    return Number(text.trim().split(' ')[0]);
+    return text.trim().split(' ').filter(Boolean).map(Number);
 }
+
+// The one child of a master.
+export const workerOf = (master) => childrenOf(master)[0];
 
 
 export async function openBed() {

@@ -34,8 +34,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load_input.h"
 
-#define SENTENCE  "The door is guarded on both sides, and someone asks. "
+
 #define ANSWER    65536      /* bytes of an answer's head, at most */
 #define EVENTS    256
 #define GRACE     2          /* seconds for the last answers */
@@ -55,19 +56,6 @@ typedef struct {
 } conn_t;
 
 
-typedef struct {
-    long          connections;
-    long          seconds;
-    long          rate;
-    long          first;
-    long          sticky;
-    long          body;
-} options_t;
-
-
-static void options(int argc, char **argv);
-static void read_callers(const char *file);
-static void make_body(void);
 static void open_connection(conn_t *c);
 static void begin(conn_t *c, uint64_t due);
 static void push(conn_t *c);
@@ -80,15 +68,9 @@ static void arm(uint64_t at);
 static uint64_t now_ns(void);
 static int by_size(const void *a, const void *b);
 static void report(uint64_t took);
-static void die(const char *what);
 
 
-static options_t   o = { 64, 2, 0, 0, 0, 901 };
 static int         port;
-static char      **callers;     /* "KEY\0ADDRESS" */
-static size_t      ncallers;
-static char       *body;
-static size_t      body_len;
 static int         ep, timer;
 static conn_t     *conns;
 static conn_t    **idle;        /* for a rate: those without a request */
@@ -215,140 +197,6 @@ main(int argc, char **argv)
     report(now - begun);
 
     return 0;
-}
-
-
-static void
-options(int argc, char **argv)
-{
-    int     i;
-    size_t  k, len;
-
-    static struct {
-        const char  *name;
-        long        *value;
-    } names[] = {
-        { "connections", &o.connections }, { "seconds", &o.seconds },
-        { "rate", &o.rate }, { "first", &o.first }, { "sticky", &o.sticky },
-        { "body", &o.body }
-    };
-
-    for (i = 0; i < argc; i++) {
-        for (k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-            len = strlen(names[k].name);
-
-            if (strncmp(argv[i], names[k].name, len) == 0
-                && argv[i][len] == '=')
-            {
-                *names[k].value = atol(argv[i] + len + 1);
-                break;
-            }
-        }
-
-        if (k == sizeof(names) / sizeof(names[0])) {
-            fprintf(stderr, "load: what is \"%s\"?\n", argv[i]);
-            exit(4);
-        }
-    }
-
-    if (o.connections < 1 || o.seconds < 1 || o.rate < 0 || o.first < 0
-        || o.body < 1)
-    {
-        fprintf(stderr, "load: a number is out of its range\n");
-        exit(4);
-    }
-}
-
-
-static void
-read_callers(const char *file)
-{
-    char    *line;
-    FILE    *f;
-    char    *space;
-    size_t   size, room;
-    ssize_t  len;
-
-    f = fopen(file, "r");
-
-    if (f == NULL) {
-        die(file);
-    }
-
-    line = NULL;
-    size = 0;
-    room = 0;
-
-    while ((len = getline(&line, &size, f)) > 0) {
-        space = strchr(line, ' ');
-
-        if (space == NULL || line[len - 1] != '\n' || len > 300) {
-            fprintf(stderr, "load: \"%s\" is not KEY ADDRESS\n", line);
-            exit(4);
-        }
-
-        *space = '\0';
-        line[len - 1] = '\0';
-
-        if (ncallers == room) {
-            room = room ? room * 2 : 4096;
-            callers = realloc(callers, room * sizeof(char *));
-        }
-
-        if (callers == NULL
-            || (callers[ncallers] = malloc((size_t) len)) == NULL)
-        {
-            die("no memory");
-        }
-
-        memcpy(callers[ncallers++], line, (size_t) len);
-    }
-
-    free(line);
-    fclose(f);
-
-    if (ncallers == 0) {
-        fprintf(stderr, "load: nobody calls\n");
-        exit(4);
-    }
-}
-
-
-/* A chat whose model comes last, so that whoever wants it reads all. */
-
-static void
-make_body(void)
-{
-    char    *p;
-    size_t   len, n;
-
-    static const char  front[] =
-        "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"
-        "{\"role\":\"user\",\"content\":\"";
-    static const char  back[] = "\"}],\"temperature\":0.2,"
-        "\"model\":\"gpt-4o\",\"max_tokens\":64}";
-
-    len = (size_t) o.body;
-    body = malloc(sizeof(front) + sizeof(back) + len);
-
-    if (body == NULL) {
-        die("no memory");
-    }
-
-    p = body;
-    memcpy(p, front, sizeof(front) - 1);
-    p += sizeof(front) - 1;
-
-    while (len > 0) {
-        n = len < sizeof(SENTENCE) - 1 ? len : sizeof(SENTENCE) - 1;
-        memcpy(p, SENTENCE, n);
-        p += n;
-        len -= n;
-    }
-
-    memcpy(p, back, sizeof(back) - 1);
-    p += sizeof(back) - 1;
-    body_len = (size_t) (p - body);
 }
 
 
@@ -675,12 +523,4 @@ report(uint64_t took)
            nlatency ? latency[nlatency * 99 / 100] : 0,
            (unsigned long long) refused, (unsigned long long) errors,
            (unsigned long long) missed);
-}
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
 }

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 
 import { CASES, compile, pin } from './bed.mjs';
 
+const WORDS = ['file', 'what', 'lenient'];    // no options of load.c
 const execute = promisify(execFile);
 const SCRIPT = path.join(import.meta.dirname ??
     path.dirname(new URL(import.meta.url).pathname), 'load.lua');
@@ -23,7 +24,8 @@ export function cpuTime(pid) {
 }
 
 
-// Load by load.c, whose options are those of "way"; every answer must be 200.
+// Load by load.c, whose options are those of "way"; every answer must be 200,
+// if it is not "lenient".
 // "worker" may be several; "beside" are servers that the case needs besides.
 export async function runLoad(bed, c, way = {}) {
     bed.load ??= compile('load');
@@ -34,11 +36,13 @@ export async function runLoad(bed, c, way = {}) {
     const { stdout } = await execute(...pin(bed.cpu.rest, bed.load,
         [String(c.port), way.file ?? bed.requests.open,
             ...Object.entries(way)
-                .filter(([name]) => name !== 'file' && name !== 'what')
+                .filter(([name]) => !WORDS.includes(name))
                 .map(([name, value]) => `${name}=${value}`)]));
     const r = JSON.parse(stdout);
 
-    if (r.errors !== 0 || r.refused !== 0 || r.requests === 0) {
+    if (r.errors !== 0 || (r.refused !== 0 && !way.lenient)
+        || r.requests === 0)
+    {
         throw new Error(`${c.name}: ${stdout.trim()}; see ${c.dir}`);
     }
 
@@ -51,7 +55,7 @@ export async function runLoad(bed, c, way = {}) {
 
 
 export async function runWrk(bed, c, seconds, first = 0) {
-    const file = bed.requests[CASES[c.name].from ?? 'open'];
+    const file = bed.requests[CASES[c.name]?.from ?? 'open'];
     const before = cpuTime(c.worker);
     const { stdout } = await execute(...pin(bed.cpu.rest, 'wrk', ['-t1',
         '-c64', `-d${seconds}s`, '-s', SCRIPT, `http://127.0.0.1:${c.port}`,
@@ -80,7 +84,7 @@ export async function runWrk(bed, c, seconds, first = 0) {
 export async function send(bed, c, n, { connections = 8, pairs = 64,
     status = 200, again = 0 } = {})
 {
-    const lines = fs.readFileSync(bed.requests[CASES[c.name].from ?? 'open'],
+    const lines = fs.readFileSync(bed.requests[CASES[c.name]?.from ?? 'open'],
         'utf8').split('\n', pairs).map((line) => line.split(' '));
     const body = JSON.stringify({ messages: [{ role: 'user',
         content: 'The door is guarded on both sides. '.repeat(26) }],
