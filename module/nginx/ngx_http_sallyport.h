@@ -21,6 +21,7 @@
 #include "sp_credential.h"
 #include "sp_decide.h"
 #include "sp_limit.h"
+#include "sp_memo.h"
 
 
 #define NGX_HTTP_SALLYPORT_VERSION   "0.1.0"
@@ -42,6 +43,7 @@ typedef struct ngx_http_sallyport_screened_s  ngx_http_sallyport_screened_t;
 typedef struct ngx_http_sallyport_kept_s   ngx_http_sallyport_kept_t;
 typedef struct ngx_http_sallyport_policy_s   ngx_http_sallyport_policy_t;
 typedef struct ngx_http_sallyport_edition_s  ngx_http_sallyport_edition_t;
+typedef struct ngx_http_sallyport_caller_s ngx_http_sallyport_caller_t;
 typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 
@@ -83,6 +85,8 @@ typedef struct {
     ngx_uint_t                    tokens_named;  /* by a log format, say */
     ngx_array_t                   locations; /* ngx_http_sallyport_location_t */
     ngx_http_sallyport_screened_t  *screens;  /* of this worker */
+    ngx_http_sallyport_caller_t  *callers;   /* of this worker, as are */
+    sp_cases_t                   *cases;     /* the cases of its requests */
 } ngx_http_sallyport_main_conf_t;
 
 
@@ -182,6 +186,14 @@ typedef void (*ngx_http_sallyport_found_pt)(ngx_http_sallyport_waiter_t *waiter,
     ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
 
 
+/* A record in the zone as it was found: unless "hash" is 0. */
+typedef struct {
+    uint64_t                      hash;
+    uint64_t                      writes;    /* of zone.h; odd: not known */
+    int64_t                       asked;     /* of the store, in ms */
+} ngx_http_sallyport_seen_t;
+
+
 struct ngx_http_sallyport_waiter_s {
     ngx_queue_t                   queue;     /* of the store room */
     ngx_http_sallyport_found_pt   handler;
@@ -189,7 +201,8 @@ struct ngx_http_sallyport_waiter_s {
     ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
     uint64_t                      slot;      /* of a cached answer; or 0: */
     uint64_t                      seq;       /* equal pairs, equal records */
-    ngx_http_sallyport_kept_t    *kept[2];   /* by kind: what is held */
+    ngx_http_sallyport_kept_t    *kept[2];   /* by kind: what is held, */
+    ngx_http_sallyport_seen_t     seen[2];   /* and how it was found */
     ngx_http_sallyport_print_t    account;   /* that the key names, or that */
                                              /* was asked for; 0: not known */
 };
@@ -237,6 +250,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_C_DENY,           /* + sp_class_t, six of them */
     NGX_HTTP_SALLYPORT_C_DENY_LAST = NGX_HTTP_SALLYPORT_C_DENY + 5,
     NGX_HTTP_SALLYPORT_C_OBSERVED,       /* would not have been allowed */
+    NGX_HTTP_SALLYPORT_C_RECALLED,       /* allowed without a look-up */
     NGX_HTTP_SALLYPORT_C_CACHE_HIT,
     NGX_HTTP_SALLYPORT_C_CACHE_MISS,
     NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT,
@@ -285,6 +299,9 @@ ngx_int_t ngx_http_sallyport_audit_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_zone_t *zone);
 void ngx_http_sallyport_audit_exit_process(ngx_http_sallyport_audit_t *audit);
 
+/* 1 if an allow without matches is recorded, too. "audit" may be NULL. */
+ngx_uint_t ngx_http_sallyport_audit_allows(ngx_http_sallyport_audit_t *audit);
+
 /* 1 if records can be written now. */
 ngx_uint_t ngx_http_sallyport_audit_ready(ngx_http_sallyport_audit_t *audit);
 
@@ -330,13 +347,16 @@ typedef struct {
  *        +-------------------------------------------+
  *        |                                           v
  *   HEAD -> KEY <=> (wait) -> ACCOUNT <=> (wait) -> JUDGE_HEAD -> REFUSED
- *                                                    |
- *                                 no body            v
- *                              +----------------- BODY <=> (nginx reads)
- *                              v                     |
- *                            WHOLE <-----------------+
- *                              |
- *                     ALLOWED, REFUSED or PASSED (observe)
+ *    |       ^                                       |
+ *    |       | not known                no body      v
+ *    |    RECALL -> ALLOWED          +----------- BODY <=> (nginx reads)
+ *    |       ^                       v               |
+ *    v       |                     WHOLE <-----------+
+ *   BODY ----+                       |
+ *   all of it is here          ALLOWED, REFUSED or PASSED (observe)
+ *
+ * RECALL: a request that came in one piece, and that the caller's earlier
+ * ones may have answered for. If not, it goes the long way, its body read.
  *
  * (wait): a record is on its way; the record handler stores it and posts the
  * write event. (nginx reads): ngx_http_read_client_request_body() owns the
@@ -349,6 +369,7 @@ typedef struct {
 
 typedef enum {
     NGX_HTTP_SALLYPORT_S_HEAD = 0,
+    NGX_HTTP_SALLYPORT_S_RECALL,
     NGX_HTTP_SALLYPORT_S_KEY,
     NGX_HTTP_SALLYPORT_S_ACCOUNT,
     NGX_HTTP_SALLYPORT_S_JUDGE_HEAD,
@@ -389,6 +410,7 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_answered_t  *answered;        /* by the filter */
     ngx_http_sallyport_ctx_t       *next;            /* of those at rest */
     ngx_http_sallyport_sent_t       sent;            /* of headers_set */
+    ngx_str_t                       account_id;      /* once a key is found */
     ngx_str_t                       uri;             /* judged; with method, */
     ngx_uint_t                      method;          /* what a verdict is for */
     ngx_uint_t                      states_before;   /* r->upstream_states of */
@@ -397,6 +419,9 @@ struct ngx_http_sallyport_ctx_s {
     ngx_msec_t                      park_since;      /* 0: it never waited */
     unsigned                        parked:1;
     unsigned                        old_pepper:1;    /* second try */
+    unsigned                        kid_made:1;      /* under the new one */
+    unsigned                        recall:1;        /* after BODY: RECALL */
+    unsigned                        recalled:1;      /* no record looked at */
     unsigned                        record_arrived:1;
     unsigned                        from_store:1;    /* a record was fetched */
     unsigned                        body_read:1;
@@ -416,6 +441,7 @@ struct ngx_http_sallyport_ctx_s {
     u_char                          id[SP_ID_TEXT_LEN];
     u_char                          words[2][64];    /* reason and rule */
     u_char                          kid[SP_KID_LEN];
+    u_char                          name[SP_ID_LEN];  /* of caller.c */
     sp_verdict_t                    verdict;
     sp_key_t                        key_room;
     sp_account_t                    account_room;
@@ -463,6 +489,19 @@ const sp_screen_t *ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx);
 
 /* Drops all screens of the worker: a policy is no longer where it was. */
 void ngx_http_sallyport_screen_forget(ngx_http_sallyport_main_conf_t *smcf);
+
+/*
+ * caller.c: plain allows that need no look at the records, which is why they
+ * have facts neither of the key nor of the account.
+ */
+ngx_int_t ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_main_conf_t *smcf);
+ngx_uint_t ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx);
+void ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
+    const sp_screen_t *screen);
+
+/* pages.c: zeroed, for a table of this worker, and of large pages if any. */
+void *ngx_http_sallyport_pages(ngx_cycle_t *cycle, size_t size);
 
 /* kept.c: room for the worker's decoded records. */
 ngx_int_t ngx_http_sallyport_kept_init_process(ngx_cycle_t *cycle);

@@ -233,6 +233,13 @@ failed:
 }
 
 
+ngx_uint_t
+ngx_http_sallyport_audit_allows(ngx_http_sallyport_audit_t *audit)
+{
+    return audit != NULL && audit->allows;
+}
+
+
 /* An allow with a match was flagged, shadowed or excepted: that is news. */
 
 static ngx_uint_t

@@ -54,7 +54,7 @@ _Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_ID_LEN
 
 static const void *ngx_http_sallyport_cache_decode(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
-    void *room, ngx_http_sallyport_cached_t *cached);
+    void *room, ngx_http_sallyport_cached_t *cached, int64_t *asked);
 static ngx_uint_t ngx_http_sallyport_cache_read(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
     ngx_http_sallyport_cache_id_t *cid, u_char *copy, uint64_t *place);
@@ -71,6 +71,10 @@ static u_char *ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
 static u_char *ngx_http_sallyport_cache_victim(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
     uint64_t hash, uint64_t **tag);
+static void ngx_http_sallyport_write_begin(ngx_http_sallyport_zone_t *zone,
+    uint64_t hash);
+static void ngx_http_sallyport_write_end(ngx_http_sallyport_zone_t *zone,
+    uint64_t hash);
 static void ngx_http_sallyport_slot_write(u_char *p, u_char *image,
     size_t size);
 static void ngx_http_sallyport_cache_drop(ngx_http_sallyport_zone_t *zone,
@@ -119,20 +123,36 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, void *room,
     ngx_http_sallyport_cached_t *cached)
 {
+    int64_t      asked;
+    uint64_t     writes;
     const void  *record;
 
-    record = ngx_http_sallyport_kept_get(zone, cid, cached);
+    asked = 0;
 
-    return record != NULL ? record
-                          : ngx_http_sallyport_cache_decode(zone, cid, room,
-                                                            cached);
+    /* before the record is read: a write in between will have counted */
+
+    writes = __atomic_load_n(ngx_http_sallyport_writes(zone, cid->hash),
+                             __ATOMIC_ACQUIRE);
+
+    record = ngx_http_sallyport_kept_get(zone, cid, cached, &asked);
+
+    if (record == NULL) {
+        record = ngx_http_sallyport_cache_decode(zone, cid, room, cached,
+                                                 &asked);
+    }
+
+    cached->seen.hash = cid->hash;
+    cached->seen.writes = writes;
+    cached->seen.asked = asked;
+
+    return record;
 }
 
 
 static const void *
 ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, void *room,
-    ngx_http_sallyport_cached_t *cached)
+    ngx_http_sallyport_cached_t *cached, int64_t *asked)
 {
     void                       *record;
     u_char                     *p;
@@ -165,6 +185,8 @@ ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
     {
         return NULL;
     }
+
+    *asked = slot->asked;
 
     cached->kept = NULL;
     cached->age = ngx_http_sallyport_age(slot->asked);
@@ -336,10 +358,14 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
         p = ngx_http_sallyport_cache_victim(zone, id, cid->hash, &tag);
     }
 
+    ngx_http_sallyport_write_begin(zone, cid->hash);
+
     ngx_http_sallyport_slot_write(p, image, size);
     *tag = cid->hash;
 
     ngx_http_sallyport_cache_drop(zone, other, cid);
+
+    ngx_http_sallyport_write_end(zone, cid->hash);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
@@ -429,7 +455,9 @@ ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
         slot->spent = 1;
         slot->sum = ngx_http_sallyport_slot_sum(image, size);
 
+        ngx_http_sallyport_write_begin(zone, cid->hash);
         ngx_http_sallyport_slot_write(p, image, size);
+        ngx_http_sallyport_write_end(zone, cid->hash);
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
@@ -519,6 +547,34 @@ ngx_http_sallyport_cache_victim(ngx_http_sallyport_zone_t *zone,
     *tag = &tags[best];
 
     return set + table->tags + best * table->slot;
+}
+
+
+/*
+ * Under the lock. A worker that dies in between leaves the count odd, and so
+ * nobody trusts copies, until the next write of the same count ends.
+ */
+
+static void
+ngx_http_sallyport_write_begin(ngx_http_sallyport_zone_t *zone, uint64_t hash)
+{
+    uint64_t  *writes;
+
+    writes = ngx_http_sallyport_writes(zone, hash);
+
+    __atomic_store_n(writes, *writes | 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+
+static void
+ngx_http_sallyport_write_end(ngx_http_sallyport_zone_t *zone, uint64_t hash)
+{
+    uint64_t  *writes;
+
+    writes = ngx_http_sallyport_writes(zone, hash);
+
+    __atomic_store_n(writes, *writes + 1, __ATOMIC_RELEASE);
 }
 
 

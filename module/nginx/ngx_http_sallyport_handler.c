@@ -11,7 +11,10 @@
 #include "ngx_http_sallyport.h"
 
 
+static void ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx);
+static void ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
+static ngx_uint_t ngx_http_sallyport_has_body(ngx_http_sallyport_ctx_t *ctx);
 static ngx_uint_t ngx_http_sallyport_body_here(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sallyport_judge_whole(
     ngx_http_sallyport_ctx_t *ctx);
@@ -85,6 +88,16 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
 
         case NGX_HTTP_SALLYPORT_S_HEAD:
             ngx_http_sallyport_read_head(ctx);
+            ngx_http_sallyport_begin(ctx);
+            break;
+
+        case NGX_HTTP_SALLYPORT_S_RECALL:
+            ngx_http_sallyport_judge_again(ctx);
+
+            if (ctx->recalled) {
+                return ngx_http_sallyport_conclude(ctx);
+            }
+
             break;
 
         case NGX_HTTP_SALLYPORT_S_KEY:
@@ -126,7 +139,8 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
                 return rc;
             }
 
-            ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+            ctx->state = ctx->recall ? NGX_HTTP_SALLYPORT_S_RECALL
+                                     : NGX_HTTP_SALLYPORT_S_WHOLE;
             break;
 
         case NGX_HTTP_SALLYPORT_S_WHOLE:
@@ -148,6 +162,72 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
 
 
 /*
+ * A request that is here whole may be one of many. Its body, which came with
+ * the head, is read first: it costs no more than one that is refused later.
+ */
+
+static void
+ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx)
+{
+    const sp_route_t  *route;
+
+    if (ctx->state != NGX_HTTP_SALLYPORT_S_KEY
+        || ctx->slcf->mode != NGX_HTTP_SALLYPORT_ON
+        || ctx->facts.body_state != SP_BODYFACT_PENDING
+        || ngx_http_sallyport_audit_allows(ctx->slcf->audit))
+    {
+        return;
+    }
+
+    if (!ngx_http_sallyport_has_body(ctx)) {
+        sp_facts_body(&ctx->facts, SP_BODYFACT_NONE, NULL);
+        ctx->state = NGX_HTTP_SALLYPORT_S_RECALL;
+        return;
+    }
+
+    route = sp_route(ctx->facts.route);
+
+    if (route != NULL && route->body == SP_BODY_JSON
+        && ngx_http_sallyport_body_here(ctx->request))
+    {
+        ctx->recall = 1;
+        ctx->state = NGX_HTTP_SALLYPORT_S_BODY;
+    }
+}
+
+
+/* What the caller's records said of the same case before, or the long way. */
+
+static void
+ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx)
+{
+    ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
+
+    sp_kid(&ctx->slcf->pepper->current, ctx->credential.key, ctx->kid);
+    ctx->kid_made = 1;
+
+    if (!ngx_http_sallyport_recall(ctx)) {
+        return;
+    }
+
+    ngx_http_sallyport_limit(ctx->smcf->zone, ctx, 0);
+
+    if (ctx->verdict.decision != SP_VERDICT_ALLOW) {
+
+        /* which debits nothing, and is recorded with all facts */
+
+        ctx->verdict.decision = SP_VERDICT_PENDING;
+        ctx->account_id.len = 0;
+        ctx->recalled = 0;
+        return;
+    }
+
+    ngx_http_sallyport_count(ctx->smcf->zone,
+                             NGX_HTTP_SALLYPORT_C_RECALLED);
+}
+
+
+/*
  * Before a body is read, what no body could change is refused. A request that
  * is here whole is judged once, whole: its body, if any, came with the head.
  */
@@ -155,22 +235,15 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
 static void
 ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_uint_t           body;
-    const sp_route_t    *route;
-    ngx_http_request_t  *r;
+    ngx_uint_t         body;
+    const sp_route_t  *route;
 
-    r = ctx->request;
     route = sp_route(ctx->facts.route);
-
-    /* HTTP/2 and 3 without Content-Length count as chunked in nginx, too */
-
-    body = ((route != NULL && route->body == SP_BODY_JSON)
-            || r->headers_in.chunked || r->headers_in.content_length_n > 0
-            || r->request_body != NULL);
+    body = ngx_http_sallyport_has_body(ctx);
 
     if (ctx->facts.body_state == SP_BODYFACT_PENDING && body
         && (route == NULL || route->body != SP_BODY_JSON
-            || !ngx_http_sallyport_body_here(r)))
+            || !ngx_http_sallyport_body_here(ctx->request)))
     {
         sp_decide_screened(ctx->policy->image, &ctx->facts,
                            ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
@@ -194,6 +267,24 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
     sp_facts_body(&ctx->facts, SP_BODYFACT_NONE, NULL);
 
     ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+}
+
+
+/* HTTP/2 and 3 without Content-Length count as chunked in nginx, too. */
+
+static ngx_uint_t
+ngx_http_sallyport_has_body(ngx_http_sallyport_ctx_t *ctx)
+{
+    const sp_route_t    *route;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    route = sp_route(ctx->facts.route);
+
+    return (route != NULL && route->body == SP_BODY_JSON)
+           || r->headers_in.chunked
+           || r->headers_in.content_length_n > 0
+           || r->request_body != NULL;
 }
 
 
@@ -223,11 +314,13 @@ ngx_http_sallyport_body_here(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t           rc;
+    const sp_screen_t  *screen;
 
-    sp_decide_screened(ctx->policy->image, &ctx->facts,
-                       ngx_http_sallyport_screen(ctx), SP_STAGE_WHOLE,
-                       &ctx->verdict);
+    screen = ngx_http_sallyport_screen(ctx);
+
+    sp_decide_screened(ctx->policy->image, &ctx->facts, screen,
+                       SP_STAGE_WHOLE, &ctx->verdict);
 
     rc = ngx_http_sallyport_audit_room(ctx);
 
@@ -243,6 +336,7 @@ ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
     }
 
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
+        ngx_http_sallyport_memorize(ctx, screen);
         ngx_http_sallyport_limit(ctx->smcf->zone, ctx,
                             ctx->slcf->mode == NGX_HTTP_SALLYPORT_OBSERVE);
     }

@@ -107,10 +107,10 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
     last = ngx_http_sallyport_add(last, &ngx_http_sallyport_id_header,
                                   ctx->id, ctx->id_len);
 
-    if (ctx->facts.key_state == SP_KEYFACT_FOUND) {
+    if (ctx->account_id.len) {
         last = ngx_http_sallyport_add(last, &ngx_http_sallyport_account_header,
-                                      (u_char *) ctx->key->account,
-                                      ctx->key->account_len);
+                                      ctx->account_id.data,
+                                      ctx->account_id.len);
     }
 
     if (credential == NGX_HTTP_SALLYPORT_REPLACE) {

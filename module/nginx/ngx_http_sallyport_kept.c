@@ -104,7 +104,8 @@ ngx_http_sallyport_kept_create(ngx_http_sallyport_kind_t kind, ngx_log_t *log)
 
 const void *
 ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached)
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached,
+    int64_t *asked)
 {
     ngx_http_sallyport_kept_t  *kept;
 
@@ -130,6 +131,7 @@ ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
 
     *cached = kept->cached;
     cached->age = ngx_http_sallyport_age(kept->asked);
+    *asked = kept->asked;
 
     return kept->record;
 }

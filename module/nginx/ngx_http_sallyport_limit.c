@@ -350,7 +350,7 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
 
     if (apply->per & SP_PER_KEY) {
 
-        if (facts->key_state != SP_KEYFACT_FOUND) {
+        if (facts->key_state != SP_KEYFACT_FOUND && !ctx->recalled) {
             return NGX_ERROR;
         }
 
@@ -360,9 +360,8 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
 
     if (apply->per & SP_PER_ACCOUNT) {
 
-        if (facts->account_state != SP_ACCTFACT_FOUND
-            || facts->account == NULL
-            || facts->account->id_len == 0
+        if ((facts->account_state != SP_ACCTFACT_FOUND && !ctx->recalled)
+            || ctx->account_id.len == 0
             || ctx->waiter.account.h[0] == 0)
         {
             return NGX_ERROR;

@@ -94,6 +94,8 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
         return NGX_HTTP_SALLYPORT_FAILED;
     }
 
+    waiter->seen[kind].hash = 0;
+
     cid.store = store->tag;
     cid.kind = kind;
     cid.id = id->data;
@@ -121,6 +123,7 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
         *age_ms = cached.age;
         waiter->slot = cached.slot;
         waiter->seq = cached.seq;
+        waiter->seen[kind] = cached.seen;
 
         if (kind == NGX_HTTP_SALLYPORT_KEY) {
             waiter->account = cached.account;

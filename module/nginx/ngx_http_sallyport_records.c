@@ -35,7 +35,8 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
 
     for ( ;; ) {
 
-        if (!ctx->record_arrived) {
+        if (!ctx->record_arrived && (!ctx->kid_made || ctx->old_pepper)) {
+            ctx->kid_made = !ctx->old_pepper;
             sp_kid(ctx->old_pepper ? &pepper->old : &pepper->current,
                    ctx->credential.key, ctx->kid);
         }
@@ -68,6 +69,9 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
             fact = SP_KEYFACT_FAILED;
             break;
         }
+
+        ctx->account_id.data = (u_char *) ctx->key->account;
+        ctx->account_id.len = ctx->key->account_len;
 
         ctx->state = NGX_HTTP_SALLYPORT_S_ACCOUNT;
         fact = SP_KEYFACT_FOUND;

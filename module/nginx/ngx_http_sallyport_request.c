@@ -17,20 +17,20 @@ typedef struct {
     unsigned         types;        /* Content-Type lines */
     unsigned         encoded:1;    /* a Content-Encoding that is no identity */
     unsigned         websocket:1;
-} ngx_http_sallyport_seen_t;
+} ngx_http_sallyport_lines_t;
 
 
 static sp_geo_t *ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen);
+    ngx_http_sallyport_lines_t *seen);
 static void ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen, ngx_table_elt_t *h);
+    ngx_http_sallyport_lines_t *seen, ngx_table_elt_t *h);
 static void ngx_http_sallyport_offer(ngx_http_sallyport_ctx_t *ctx,
     ngx_table_elt_t *h, sp_carrier_t carrier, const char *name);
 static void ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen);
+    ngx_http_sallyport_lines_t *seen);
 static void ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen);
+    ngx_http_sallyport_lines_t *seen);
 static sp_method_t ngx_http_sallyport_method(ngx_http_request_t *r);
 
 
@@ -47,11 +47,11 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
     sp_geo_t                   *geo;
     sp_ip_class_t               class;
     ngx_connection_t           *c;
-    ngx_http_sallyport_seen_t   seen;
+    ngx_http_sallyport_lines_t  seen;
 
     c = ctx->request->connection;
 
-    ngx_memzero(&seen, sizeof(ngx_http_sallyport_seen_t));
+    ngx_memzero(&seen, sizeof(ngx_http_sallyport_lines_t));
 
     sp_facts_init(&ctx->facts, ngx_time());
 
@@ -124,7 +124,7 @@ ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx)
 
 static void
 ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen)
+    ngx_http_sallyport_lines_t *seen)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -158,7 +158,7 @@ ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
 
 static void
 ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen, ngx_table_elt_t *h)
+    ngx_http_sallyport_lines_t *seen, ngx_table_elt_t *h)
 {
     switch (h->key.len) {
 
@@ -247,7 +247,7 @@ ngx_http_sallyport_offer(ngx_http_sallyport_ctx_t *ctx, ngx_table_elt_t *h,
 
 static void
 ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen)
+    ngx_http_sallyport_lines_t *seen)
 {
     int                  route;
     u_char              *p, *scratch;
@@ -347,7 +347,7 @@ ngx_http_sallyport_method(ngx_http_request_t *r)
 
 static void
 ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_seen_t *seen)
+    ngx_http_sallyport_lines_t *seen)
 {
     off_t                length;
     sp_str_t             type;

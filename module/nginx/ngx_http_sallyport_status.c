@@ -67,6 +67,10 @@ static const ngx_http_sallyport_metric_t  ngx_http_sallyport_metrics[] = {
       "Requests that observe mode let pass and enforcing would not have.",
       NGX_HTTP_SALLYPORT_C_OBSERVED },
 
+    { "sallyport_recalled_total", NULL,
+      "Allows of a case and records that were judged before.",
+      NGX_HTTP_SALLYPORT_C_RECALLED },
+
     { "sallyport_cache_total", "result=\"hit\"",
       "Records looked for in shared memory, by result.",
       NGX_HTTP_SALLYPORT_C_CACHE_HIT },

@@ -139,9 +139,9 @@ ngx_http_sallyport_variable_text(ngx_http_request_t *r,
             break;
 
         case NGX_HTTP_SALLYPORT_V_ACCOUNT:
-            if (ctx->facts.account) {
-                s.data = (u_char *) ctx->facts.account->id;
-                s.len = ctx->facts.account->id_len;
+            if (ctx->facts.account || ctx->recalled) {
+                s.data = ctx->account_id.data;
+                s.len = ctx->account_id.len;
             }
 
             break;
@@ -247,7 +247,7 @@ ngx_http_sallyport_variable_country(ngx_http_sallyport_ctx_t *ctx)
 static sp_str_t
 ngx_http_sallyport_variable_source(ngx_http_sallyport_ctx_t *ctx)
 {
-    if (ctx->facts.key == NULL) {
+    if (ctx->facts.key == NULL && !ctx->recalled) {
         return SP_STR("none");
     }
 

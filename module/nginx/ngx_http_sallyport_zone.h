@@ -35,10 +35,11 @@
 
 
 #define NGX_HTTP_SALLYPORT_ZONE_MAGIC    0x53505a4fu   /* "SPZO" */
-#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   2             /* grows with each */
+#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   3             /* grows with each */
 #define NGX_HTTP_SALLYPORT_ZONE_MIN      (1024 * 1024)
 #define NGX_HTTP_SALLYPORT_WAYS          8
 #define NGX_HTTP_SALLYPORT_LINE          64            /* bytes, cache line */
+#define NGX_HTTP_SALLYPORT_WRITES        4096          /* a power of two */
 
 
 typedef enum {
@@ -77,6 +78,12 @@ typedef struct {
     ngx_http_sallyport_table_t    tables[NGX_HTTP_SALLYPORT_TABLES];
     ngx_http_sallyport_counter_line_t  lane;
     ngx_http_sallyport_counter_line_t  counters[NGX_HTTP_SALLYPORT_COUNTERS];
+
+    /*
+     * Writes of records, by their hash, so that whoever holds copies need not
+     * go to the slots: odd while one is under way, or was cut short.
+     */
+    uint64_t                      writes[NGX_HTTP_SALLYPORT_WRITES];
 } ngx_http_sallyport_zone_sh_t;
 
 
@@ -156,6 +163,28 @@ ngx_http_sallyport_zone_set(ngx_http_sallyport_zone_t *zone,
 }
 
 
+/* The count of writes that a record's are counted in. */
+
+static ngx_inline uint64_t *
+ngx_http_sallyport_writes(ngx_http_sallyport_zone_t *zone, uint64_t hash)
+{
+    return &zone->sh->writes[hash & (NGX_HTTP_SALLYPORT_WRITES - 1)];
+}
+
+
+/* 1 if nobody has written the record since it was seen. */
+
+static ngx_inline ngx_uint_t
+ngx_http_sallyport_unwritten(ngx_http_sallyport_zone_t *zone,
+    const ngx_http_sallyport_seen_t *seen)
+{
+    return seen->hash != 0 && !(seen->writes & 1)
+           && __atomic_load_n(ngx_http_sallyport_writes(zone, seen->hash),
+                              __ATOMIC_ACQUIRE)
+              == seen->writes;
+}
+
+
 /*
  * cache.c
  */
@@ -177,6 +206,7 @@ typedef struct {
     uint64_t                      slot;     /* place in the zone, and what */
     uint64_t                      seq;      /* it held: together one filling */
     ngx_http_sallyport_print_t    account;  /* that a key names */
+    ngx_http_sallyport_seen_t     seen;
     ngx_http_sallyport_kept_t    *kept;     /* that has it, or NULL */
     unsigned                      denies:1; /* obeyed however old */
     unsigned                      spent:1;  /* no longer fresh at any age */
@@ -224,7 +254,8 @@ void ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
 
 /* NULL: it is not kept, or the zone has another one by now. */
 const void *ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached);
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached,
+    int64_t *asked);
 
 /* Room for a record, which counts from kept_set() on; NULL if it is held. */
 void *ngx_http_sallyport_kept_room(ngx_http_sallyport_cache_id_t *cid,

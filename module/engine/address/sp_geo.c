@@ -7,29 +7,21 @@
  */
 
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE  1   /* memfd_create() */
-#endif
-
-#include <errno.h>
-#include <fcntl.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <maxminddb.h>
 
-#include "sp_geo.h"
+#include "sp_geo_flat.h"
 
 
 #define SP_GEO_PATH_LEN    128
 #define SP_GEO_PATH_PARTS  8
-#define SP_GEO_FILE_MAX    ((off_t) 1 << 31)
 #define SP_GEO_KNOWN       4096    /* a power of two */
 
 
@@ -54,6 +46,8 @@ struct sp_geo_s {
     char           path[SP_GEO_PATH_LEN];     /* dotted, for people */
     char           parts_text[SP_GEO_PATH_LEN];
     const char    *parts[SP_GEO_PATH_PARTS + 1];
+    sp_geo_flat_t *flat4;                     /* NULL: look in the tree */
+    sp_geo_flat_t *flat6;
     sp_geo_known_t known[SP_GEO_KNOWN];
 };
 
@@ -73,18 +67,20 @@ typedef struct {
 } sp_geo_walk_t;
 
 
-static int sp_geo_copy(const char *file, char *err, size_t errlen);
-static int sp_geo_copy_bytes(int from, int to);
 static sp_rc_t sp_geo_set_path(sp_geo_t *geo, const char *path);
 static sp_rc_t sp_geo_check(sp_geo_t *geo, uint64_t *countries);
 static sp_rc_t sp_geo_walk(sp_geo_t *geo, sp_geo_walk_t *walk);
 static sp_rc_t sp_geo_branch(sp_geo_t *geo, sp_geo_walk_t *walk,
     uint32_t number, unsigned side, uint64_t *child);
+static void sp_geo_flat(sp_geo_t *geo);
+static sp_geo_rc_t sp_geo_leaf(const void *data, MMDB_entry_s entry,
+    sp_place_t *country);
 static size_t sp_geo_slot(uint32_t offset);
 static sp_geo_rc_t sp_geo_value(const sp_geo_t *geo, MMDB_entry_s entry,
     sp_place_t *country);
 static sp_geo_t *sp_geo_refuse(sp_geo_t *geo, char *err, size_t errlen,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static inline uint32_t sp_geo_word(const sp_addr_t *addr, unsigned at);
 
 
 static const char *const  sp_geo_layouts[] = {
@@ -164,6 +160,7 @@ sp_geo_open(const char *file, const char *path, uint64_t now, char *err,
         }
 
         if (countries > 0) {
+            sp_geo_flat(geo);
             return geo;
         }
     }
@@ -183,6 +180,8 @@ sp_geo_close(sp_geo_t *geo)
         return;
     }
 
+    sp_geo_flat_free(geo->flat4);
+    sp_geo_flat_free(geo->flat6);
     MMDB_close(&geo->mmdb);
     free(geo);
 }
@@ -199,9 +198,42 @@ sp_geo_rc_t
 sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
     sp_place_t *country)
 {
-    int                    rc;
-    MMDB_lookup_result_s   found;
-    const sp_geo_known_t  *known;
+    uint32_t              answer;
+    uint64_t              key;
+    const sp_geo_flat_t  *flat;
+
+    if (sp_addr_is_v4(addr)) {
+        flat = geo->flat4;
+        key = (uint64_t) sp_geo_word(addr, 12) << 32;
+
+    } else {
+        flat = geo->flat6;
+        key = (uint64_t) sp_geo_word(addr, 0) << 32 | sp_geo_word(addr, 4);
+    }
+
+    answer = flat == NULL ? SP_GEO_NO_PLACE + SP_GEO_TREE
+                          : sp_geo_flat_find(flat, key);
+
+    if (sp_place_country(answer) <= SP_COUNTRIES) {
+        *country = answer;
+        return SP_GEO_FOUND;
+    }
+
+    if (answer == SP_GEO_NO_PLACE + SP_GEO_TREE) {
+        return sp_geo_tree(geo, addr, country);
+    }
+
+    *country = SP_PLACE_NONE;
+
+    return (sp_geo_rc_t) (answer - SP_GEO_NO_PLACE);
+}
+
+
+sp_geo_rc_t
+sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr, sp_place_t *country)
+{
+    int                   rc;
+    MMDB_lookup_result_s  found;
 
     union {
         struct sockaddr      sa;
@@ -231,98 +263,66 @@ sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
         return SP_GEO_ABSENT;
     }
 
-    known = &geo->known[sp_geo_slot(found.entry.offset)];
+    return sp_geo_leaf(geo, found.entry, country);
+}
 
-    if (known->offset == found.entry.offset + 1) {
+
+static inline uint32_t
+sp_geo_word(const sp_addr_t *addr, unsigned at)
+{
+    uint32_t  w;
+
+    memcpy(&w, addr->bytes + at, sizeof(w));
+
+    return ntohl(w);
+}
+
+
+/* Both tables, or what memory there is for: the tree answers as well. */
+
+static void
+sp_geo_flat(sp_geo_t *geo)
+{
+    uint32_t  start;
+
+    start = 0;
+
+    if (geo->info.ip_version == 6) {
+
+        /* where the tree has IPv4; below 96 bits if it is all one answer */
+
+        start = geo->mmdb.ipv4_start_node.node_value;
+
+        geo->flat6 = sp_geo_flatten(&geo->mmdb, 0, 48, start, sp_geo_leaf,
+                                    geo);
+
+        if (geo->mmdb.ipv4_start_node.netmask != 96
+            || start >= geo->info.node_count)
+        {
+            return;
+        }
+    }
+
+    geo->flat4 = sp_geo_flatten(&geo->mmdb, start, 32, UINT32_MAX,
+                                sp_geo_leaf, geo);
+}
+
+
+static sp_geo_rc_t
+sp_geo_leaf(const void *data, MMDB_entry_s entry, sp_place_t *country)
+{
+    const sp_geo_t        *geo;
+    const sp_geo_known_t  *known;
+
+    geo = data;
+    known = &geo->known[sp_geo_slot(entry.offset)];
+
+    if (known->offset == entry.offset + 1) {
         *country = known->country;
         return known->rc;
     }
 
-    return sp_geo_value(geo, found.entry, country);
-}
-
-
-/*
- * Copies the file into memory that has no name. Returns its descriptor or -1.
- */
-
-static int
-sp_geo_copy(const char *file, char *err, size_t errlen)
-{
-    int          from, to;
-    struct stat  st;
-
-    from = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (from == -1) {
-        (void) sp_geo_refuse(NULL, err, errlen, "\"%s\" cannot be opened: %s",
-                             file, strerror(errno));
-        return -1;
-    }
-
-    if (fstat(from, &st) == -1 || S_ISREG(st.st_mode) == 0
-        || st.st_size > SP_GEO_FILE_MAX)
-    {
-        (void) close(from);
-        (void) sp_geo_refuse(NULL, err, errlen, "\"%s\" is no regular file "
-                             "of at most 2 GiB", file);
-        return -1;
-    }
-
-    to = memfd_create("sallyport-geo", MFD_CLOEXEC);
-
-    if (to == -1 || sp_geo_copy_bytes(from, to) == -1) {
-        (void) sp_geo_refuse(NULL, err, errlen, "\"%s\" cannot be read into "
-                             "memory: %s", file, strerror(errno));
-
-        if (to != -1) {
-            (void) close(to);
-        }
-
-        to = -1;
-    }
-
-    (void) close(from);
-
-    return to;
-}
-
-
-static int
-sp_geo_copy_bytes(int from, int to)
-{
-    off_t    total;
-    char    *p, buf[65536];
-    ssize_t  n, w;
-
-    for (total = 0; total <= SP_GEO_FILE_MAX; /* void */) {
-        n = read(from, buf, sizeof(buf));
-
-        if (n == -1 && errno == EINTR) {
-            continue;
-        }
-
-        if (n <= 0) {
-            return (int) n;
-        }
-
-        total += n;
-
-        for (p = buf; n > 0; p += w, n -= w) {
-            w = write(to, p, (size_t) n);
-
-            if (w == -1 && errno == EINTR) {
-                w = 0;
-
-            } else if (w == -1) {
-                return -1;
-            }
-        }
-    }
-
-    errno = EFBIG;
-
-    return -1;
+    return sp_geo_value(geo, entry, country);
 }
 
 

@@ -18,7 +18,8 @@ static int sp_memo_rules(const sp_policy_t *policy, const sp_facts_t *facts,
     const sp_screen_t *screen, int64_t now, int64_t *until);
 static int sp_memo_reads(const sp_policy_t *policy, const sp_facts_t *facts,
     uint32_t cond);
-static int sp_memo_field(const sp_facts_t *facts, int field);
+static int sp_memo_field(const sp_policy_t *policy, const sp_facts_t *facts,
+    int field);
 static int sp_memo_rate(const sp_policy_t *policy, const sp_apply_t *apply,
     sp_memo_apply_t *to);
 
@@ -118,7 +119,7 @@ sp_memo_rules(const sp_policy_t *policy, const sp_facts_t *facts,
         }
 
         if (rule->kind == SP_RULE_THROTTLE && rule->by != SP_NO_FIELD
-            && !sp_memo_field(facts, rule->by))
+            && !sp_memo_field(policy, facts, rule->by))
         {
             return 0;
         }
@@ -158,7 +159,7 @@ sp_memo_reads(const sp_policy_t *policy, const sp_facts_t *facts,
 
         case SP_OP_SAME:
         case SP_OP_WITHIN:
-            if (!sp_memo_field(facts, node->other)) {
+            if (!sp_memo_field(policy, facts, node->other)) {
                 return 0;
             }
 
@@ -174,7 +175,7 @@ sp_memo_reads(const sp_policy_t *policy, const sp_facts_t *facts,
         case SP_OP_NAMES:
         case SP_OP_ASN:
         case SP_OP_NET:
-            if (!sp_memo_field(facts, node->field)) {
+            if (!sp_memo_field(policy, facts, node->field)) {
                 return 0;
             }
 
@@ -195,8 +196,10 @@ sp_memo_reads(const sp_policy_t *policy, const sp_facts_t *facts,
  */
 
 static int
-sp_memo_field(const sp_facts_t *facts, int field)
+sp_memo_field(const sp_policy_t *policy, const sp_facts_t *facts, int field)
 {
+    sp_policy_field_t  row;
+
     if (sp_case_has(facts, field)) {
         return 1;
     }
@@ -211,8 +214,8 @@ sp_memo_field(const sp_facts_t *facts, int field)
         return facts->v[field].state == SP_FACT_ABSENT;
 
     default:
-        return field >= SP_FIELDS                  /* declared: the record's */
-               || sp_field(field)->source == SP_FROM_RECORD;
+        sp_policy_field(policy, field, &row);
+        return row.source == SP_FROM_RECORD;
     }
 }
 

@@ -1,0 +1,253 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains a worker's callers: for keys that were seen lately, what
+ * their plain allows were by, so that the next request of the same case needs
+ * no look at the records.
+ *
+ * A caller stands for two records as they were in the zone when they were
+ * asked for. The zone counts the writes of records (zone.h): as long as both
+ * counts are the same, so are the records. Their age is looked at each time.
+ *
+ * Which verdicts may be used again is the engine's to say (include/sp_memo.h).
+ * Throttles are tested, and what must be recorded is recorded, the long way.
+ */
+
+
+#include "ngx_http_sallyport_store.h"
+#include "sp_memo.h"
+
+
+#define NGX_HTTP_SALLYPORT_CALLERS  4096    /* a power of two */
+#define NGX_HTTP_SALLYPORT_MEMOS    4       /* of a caller; a power of two */
+
+
+/* The first three lines are all that a request needs besides its memo. */
+
+struct ngx_http_sallyport_caller_s {
+    u_char                        kid[SP_KID_LEN];
+    uint64_t                      zone;      /* another after a new start */
+    uint64_t                      store;
+    ngx_http_sallyport_seen_t     key;
+    ngx_http_sallyport_seen_t     account;
+    ngx_http_sallyport_print_t    print;     /* of the account */
+    uint64_t                      next;      /* memo to be written over */
+    uint64_t                      len;
+    u_char                        id[SP_ID_LEN];
+    sp_memo_t                     memos[NGX_HTTP_SALLYPORT_MEMOS];
+};
+
+
+static ngx_http_sallyport_caller_t *ngx_http_sallyport_caller(
+    ngx_http_sallyport_ctx_t *ctx);
+static ngx_uint_t ngx_http_sallyport_caller_is(
+    ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
+static ngx_int_t ngx_http_sallyport_caller_age(
+    ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx,
+    int64_t *age);
+static uint64_t ngx_http_sallyport_caller_zone(
+    ngx_http_sallyport_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_main_conf_t *smcf)
+{
+    void    *room;
+    size_t   size;
+
+    size = NGX_HTTP_SALLYPORT_CALLERS * sizeof(ngx_http_sallyport_caller_t);
+
+    smcf->callers = ngx_http_sallyport_pages(cycle, size);
+    room = ngx_palloc(cycle->pool, sp_cases_size());
+
+    if (smcf->callers == NULL || room == NULL) {
+        return NGX_ERROR;
+    }
+
+    smcf->cases = sp_cases_init(room);
+
+    return NGX_OK;
+}
+
+
+/*
+ * 1: the verdict is an allow that need not be recorded, by the caller's own
+ * records; ctx->account_id says whose. The body has been judged.
+ */
+
+ngx_uint_t
+ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
+{
+    int64_t                       age, now;
+    uint64_t                      number;
+    ngx_uint_t                    i, at;
+    const sp_policy_t            *policy;
+    ngx_http_sallyport_caller_t  *caller;
+
+    caller = ngx_http_sallyport_caller(ctx);
+
+    if (caller == NULL || !ngx_http_sallyport_caller_is(caller, ctx)
+        || ngx_http_sallyport_caller_age(caller, ctx, &age) != NGX_OK)
+    {
+        return 0;
+    }
+
+    policy = ctx->policy->image;
+    now = ctx->facts.v[SP_F_NOW].u.i;
+    number = sp_case(ctx->smcf->cases, policy, &ctx->facts);
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_MEMOS; i++) {
+        at = (number + i) & (NGX_HTTP_SALLYPORT_MEMOS - 1);
+
+        if (sp_memo_use(&caller->memos[at], number, policy, now,
+                        &ctx->verdict))
+        {
+            break;
+        }
+    }
+
+    if (i == NGX_HTTP_SALLYPORT_MEMOS) {
+        return 0;
+    }
+
+    /* another may take the caller's place while the request goes on */
+
+    ngx_memcpy(ctx->name, caller->id, SP_ID_LEN);
+
+    ctx->account_id.data = ctx->name;
+    ctx->account_id.len = caller->len;
+    ctx->waiter.account = caller->print;
+    ctx->record_age_ms = age;
+    ctx->recalled = 1;
+
+    return 1;
+}
+
+
+/* Keeps an allow that sp_decide_screened() gave just now. */
+
+void
+ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
+    const sp_screen_t *screen)
+{
+    uint64_t                      number;
+    sp_memo_t                     memo;
+    ngx_uint_t                    at;
+    ngx_http_sallyport_caller_t  *caller;
+
+    caller = ngx_http_sallyport_caller(ctx);
+
+    if (caller == NULL || screen == NULL
+        || ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY].hash == 0
+        || ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT].hash == 0)
+    {
+        return;
+    }
+
+    number = sp_case(ctx->smcf->cases, ctx->policy->image, &ctx->facts);
+
+    if (!sp_memo_make(&memo, number, ctx->policy->image, &ctx->facts,
+                      screen, &ctx->verdict))
+    {
+        return;
+    }
+
+    if (!ngx_http_sallyport_caller_is(caller, ctx)
+        || ngx_memcmp(&caller->key,
+                      &ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY],
+                      sizeof(ngx_http_sallyport_seen_t)) != 0
+        || ngx_memcmp(&caller->account,
+                      &ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT],
+                      sizeof(ngx_http_sallyport_seen_t)) != 0)
+    {
+        ngx_memzero(caller, sizeof(ngx_http_sallyport_caller_t));
+
+        ngx_memcpy(caller->kid, ctx->kid, SP_KID_LEN);
+        caller->zone = ngx_http_sallyport_caller_zone(ctx);
+        caller->store = ctx->slcf->store->tag;
+        caller->key = ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
+        caller->account = ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
+        caller->print = ctx->waiter.account;
+        caller->len = ctx->key->account_len;
+        ngx_memcpy(caller->id, ctx->key->account, ctx->key->account_len);
+    }
+
+    /* where it will be looked for first, unless another case is there */
+
+    at = number & (NGX_HTTP_SALLYPORT_MEMOS - 1);
+
+    if (caller->memos[at].number != 0 && caller->memos[at].number != number) {
+        at = ++caller->next & (NGX_HTTP_SALLYPORT_MEMOS - 1);
+    }
+
+    caller->memos[at] = memo;
+}
+
+
+/* Its place, whoever is there. Nobody outside can choose where a kid falls. */
+
+static ngx_http_sallyport_caller_t *
+ngx_http_sallyport_caller(ngx_http_sallyport_ctx_t *ctx)
+{
+    uint64_t  w;
+
+    if (ctx->smcf->callers == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(&w, ctx->kid, sizeof(w));
+
+    return &ctx->smcf->callers[ngx_http_sallyport_mix(w)
+                               & (NGX_HTTP_SALLYPORT_CALLERS - 1)];
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_caller_is(ngx_http_sallyport_caller_t *caller,
+    ngx_http_sallyport_ctx_t *ctx)
+{
+    return ngx_memcmp(caller->kid, ctx->kid, SP_KID_LEN) == 0
+           && caller->store == ctx->slcf->store->tag
+           && caller->zone == ngx_http_sallyport_caller_zone(ctx)
+           && ngx_http_sallyport_unwritten(ctx->smcf->zone, &caller->key)
+           && ngx_http_sallyport_unwritten(ctx->smcf->zone, &caller->account);
+}
+
+
+/* The age of the older record in ms; NGX_DECLINED: the store is to be asked. */
+
+static ngx_int_t
+ngx_http_sallyport_caller_age(ngx_http_sallyport_caller_t *caller,
+    ngx_http_sallyport_ctx_t *ctx, int64_t *age)
+{
+    int64_t  oldest, max_age;
+
+    oldest = ngx_http_sallyport_age(ngx_min(caller->key.asked,
+                                            caller->account.asked));
+    max_age = sp_policy_max_age(ctx->policy->image, SP_AGED_RECORD);
+
+    if (oldest >= (int64_t) ctx->slcf->store->ttl
+        || (max_age >= 0 && oldest / 1000 > max_age))
+    {
+        return NGX_DECLINED;
+    }
+
+    *age = oldest;
+
+    return NGX_OK;
+}
+
+
+/* Its random key tells a zone from one that stood at the same place before. */
+
+static uint64_t
+ngx_http_sallyport_caller_zone(ngx_http_sallyport_ctx_t *ctx)
+{
+    uint64_t  key;
+
+    ngx_memcpy(&key, ctx->smcf->zone->sh->key, sizeof(key));
+
+    return key;
+}
