@@ -497,6 +497,7 @@ void ngx_http_sallyport_screen_forget(ngx_http_sallyport_main_conf_t *smcf);
 ngx_int_t ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_main_conf_t *smcf);
 ngx_uint_t ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx);
+void ngx_http_sallyport_caller_fetch(ngx_http_sallyport_ctx_t *ctx);
 void ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
     const sp_screen_t *screen);
 

@@ -26,6 +26,9 @@ static ngx_inline u_char *ngx_http_sallyport_audit_base32(u_char *p,
 static void ngx_http_sallyport_audit_id_process(ngx_uint_t lane);
 
 
+#define NGX_HTTP_SALLYPORT_ID_TIME  10    /* digits of the milliseconds */
+
+
 /*
  * Of this process: ids are unique even if two zones give the same lane.
  * "middle" is what stands between the time and the counter.
@@ -36,6 +39,8 @@ static struct {
     uint64_t    counter;
     ngx_pid_t   pid;
     ngx_uint_t  lane;
+    uint64_t    time;                /* ms, and its digits */
+    u_char      digits[NGX_HTTP_SALLYPORT_ID_TIME];
     size_t      len;
     u_char      middle[sizeof("--XXXXXX") + NGX_INT32_LEN];
 } ngx_http_sallyport_id;
@@ -77,6 +82,7 @@ void
 ngx_http_sallyport_audit_id(ngx_http_sallyport_ctx_t *ctx)
 {
     u_char                      *p;
+    uint64_t                     now;
     ngx_uint_t                   lane;
     ngx_time_t                  *tp;
     ngx_http_sallyport_audit_t  *audit;
@@ -91,9 +97,17 @@ ngx_http_sallyport_audit_id(ngx_http_sallyport_ctx_t *ctx)
     }
 
     tp = ngx_timeofday();
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
 
-    p = ngx_http_sallyport_audit_base32(ctx->id, (uint64_t) tp->sec * 1000
-                                                 + tp->msec, 10);
+    if (ngx_http_sallyport_id.time != now) {
+        ngx_http_sallyport_id.time = now;
+        (void) ngx_http_sallyport_audit_base32(ngx_http_sallyport_id.digits,
+                                               now,
+                                               NGX_HTTP_SALLYPORT_ID_TIME);
+    }
+
+    p = ngx_cpymem(ctx->id, ngx_http_sallyport_id.digits,
+                   NGX_HTTP_SALLYPORT_ID_TIME);
     p = ngx_cpymem(p, ngx_http_sallyport_id.middle,
                    ngx_http_sallyport_id.len);
     p = ngx_http_sallyport_audit_base32(p, ++ngx_http_sallyport_id.counter,

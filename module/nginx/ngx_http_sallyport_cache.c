@@ -9,20 +9,23 @@
  * "seq" was even and the same before and after, if the sum is right and if
  * the whole id is the one asked for. A worker killed while it writes leaves
  * "seq" odd; the next writer of the set takes that slot first.
+ *
+ * A record that the store gives again unchanged is no write: only the time at
+ * which it was asked for is set, and copies of it stay good.
  */
 
 
 #include "ngx_http_sallyport_zone.h"
 
 
-/* Only "seq" is outside the sum, which starts behind it. */
+/* The sum is of what stands behind it. */
 
 typedef struct {
-    uint64_t                      seq;
+    ngx_http_sallyport_slot_head_t
+                                  head;
     uint64_t                      sum;
     uint64_t                      hash;
     uint64_t                      store;
-    int64_t                       asked;    /* ms, ngx_current_msec */
     uint64_t                      ver;
     ngx_http_sallyport_print_t    account;  /* that a key names */
     uint16_t                      len;      /* bytes of the packed record */
@@ -186,18 +189,18 @@ ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
         return NULL;
     }
 
-    *asked = slot->asked;
+    *asked = slot->head.asked;
 
     cached->kept = NULL;
-    cached->age = ngx_http_sallyport_age(slot->asked);
+    cached->age = ngx_http_sallyport_age(slot->head.asked);
     cached->ver = slot->ver;
-    cached->seq = slot->seq;
+    cached->seq = slot->head.seq;
     cached->account = slot->account;
     cached->denies = slot->denies;
     cached->spent = slot->spent;
 
     if (kept != NULL) {
-        ngx_http_sallyport_kept_set(kept, zone, cid, cached, slot->asked);
+        ngx_http_sallyport_kept_set(kept, zone, cid, cached);
     }
 
     return record;
@@ -259,7 +262,7 @@ ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy,
 
     for (i = 0; i < NGX_HTTP_SALLYPORT_READ_TRIES; i++) {
 
-        seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
+        seq = __atomic_load_n(&slot->head.seq, __ATOMIC_ACQUIRE);
 
         if (seq & 1) {
             ngx_cpu_pause();
@@ -277,7 +280,7 @@ ngx_http_sallyport_slot_copy(u_char *p, size_t max, u_char *copy,
 
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
-            if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == seq) {
+            if (__atomic_load_n(&slot->head.seq, __ATOMIC_RELAXED) == seq) {
                 return size;
             }
         }
@@ -354,6 +357,20 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
         return NGX_DECLINED;
     }
 
+    if (p != NULL && ngx_memcmp(p + NGX_HTTP_SALLYPORT_SUMMED,
+                                image + NGX_HTTP_SALLYPORT_SUMMED,
+                                size - NGX_HTTP_SALLYPORT_SUMMED) == 0)
+    {
+        there = (ngx_http_sallyport_slot_t *) p;
+
+        if (asked > there->head.asked) {
+            __atomic_store_n(&there->head.asked, asked, __ATOMIC_RELEASE);
+        }
+
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+        return NGX_OK;
+    }
+
     if (p == NULL) {
         p = ngx_http_sallyport_cache_victim(zone, id, cid->hash, &tag);
     }
@@ -400,7 +417,7 @@ ngx_http_sallyport_slot_make(ngx_http_sallyport_zone_t *zone,
 
     slot->hash = cid->hash;
     slot->store = cid->store;
-    slot->asked = asked;
+    slot->head.asked = asked;
     slot->ver = ngx_http_sallyport_record_ver(cid->kind, record);
 
     if (cid->kind == NGX_HTTP_SALLYPORT_KEY) {
@@ -490,7 +507,7 @@ ngx_http_sallyport_cache_find(ngx_http_sallyport_zone_t *zone,
         p = set + table->tags + i * table->slot;
         slot = (ngx_http_sallyport_slot_t *) p;
 
-        if ((slot->seq & 1) == 0
+        if ((slot->head.seq & 1) == 0
             && ngx_http_sallyport_slot_is(slot, cid, table->slot)
             && slot->sum == ngx_http_sallyport_slot_sum(p,
                      ngx_http_sallyport_slot_size(slot->id_len, slot->len)))
@@ -530,14 +547,14 @@ ngx_http_sallyport_cache_victim(ngx_http_sallyport_zone_t *zone,
         p = set + table->tags + i * table->slot;
         slot = (ngx_http_sallyport_slot_t *) p;
 
-        if (tags[i] == 0 || (slot->seq & 1) || slot->hash != tags[i]) {
+        if (tags[i] == 0 || (slot->head.seq & 1) || slot->hash != tags[i]) {
             best = i;
             break;
         }
 
         if (old == NULL
             || slot->denies < old->denies
-            || (slot->denies == old->denies && slot->asked < old->asked))
+            || (slot->denies == old->denies && slot->head.asked < old->head.asked))
         {
             old = slot;
             best = i;
@@ -588,14 +605,14 @@ ngx_http_sallyport_slot_write(u_char *p, u_char *image, size_t size)
 
     slot = (ngx_http_sallyport_slot_t *) p;
 
-    seq = slot->seq | 1;
+    seq = slot->head.seq | 1;
 
-    __atomic_store_n(&slot->seq, seq, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->head.seq, seq, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 
     ngx_memcpy(p + 8, image + 8, size - 8);
 
-    __atomic_store_n(&slot->seq, seq + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->head.seq, seq + 1, __ATOMIC_RELEASE);
 }
 
 

@@ -26,6 +26,7 @@
 /* The first three lines are all that a request needs besides its memo. */
 
 struct ngx_http_sallyport_caller_s {
+    _Alignas(NGX_HTTP_SALLYPORT_LINE)
     u_char                        kid[SP_KID_LEN];
     uint64_t                      zone;      /* another after a new start */
     uint64_t                      store;
@@ -69,6 +70,24 @@ ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
     smcf->cases = sp_cases_init(room);
 
     return NGX_OK;
+}
+
+
+/* Known by now whose it is: it will have come when the body has been read. */
+
+void
+ngx_http_sallyport_caller_fetch(ngx_http_sallyport_ctx_t *ctx)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = (u_char *) ngx_http_sallyport_caller(ctx);
+
+    for (i = 0; p != NULL && i < sizeof(ngx_http_sallyport_caller_t);
+         i += NGX_HTTP_SALLYPORT_LINE)
+    {
+        __builtin_prefetch(p + i);
+    }
 }
 
 
@@ -135,6 +154,7 @@ ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
     uint64_t                      number;
     sp_memo_t                     memo;
     ngx_uint_t                    at;
+    ngx_http_sallyport_seen_t    *key, *account;
     ngx_http_sallyport_caller_t  *caller;
 
     caller = ngx_http_sallyport_caller(ctx);
@@ -154,25 +174,27 @@ ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
         return;
     }
 
+    key = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
+    account = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
+
     if (!ngx_http_sallyport_caller_is(caller, ctx)
-        || ngx_memcmp(&caller->key,
-                      &ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY],
-                      sizeof(ngx_http_sallyport_seen_t)) != 0
-        || ngx_memcmp(&caller->account,
-                      &ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT],
-                      sizeof(ngx_http_sallyport_seen_t)) != 0)
+        || caller->key.hash != key->hash
+        || caller->key.writes != key->writes
+        || caller->account.hash != account->hash
+        || caller->account.writes != account->writes)
     {
         ngx_memzero(caller, sizeof(ngx_http_sallyport_caller_t));
 
         ngx_memcpy(caller->kid, ctx->kid, SP_KID_LEN);
         caller->zone = ngx_http_sallyport_caller_zone(ctx);
         caller->store = ctx->slcf->store->tag;
-        caller->key = ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
-        caller->account = ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
         caller->print = ctx->waiter.account;
         caller->len = ctx->key->account_len;
         ngx_memcpy(caller->id, ctx->key->account, ctx->key->account_len);
     }
+
+    caller->key = *key;
+    caller->account = *account;
 
     /* where it will be looked for first, unless another case is there */
 

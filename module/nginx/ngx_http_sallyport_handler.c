@@ -179,6 +179,11 @@ ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx)
         return;
     }
 
+    sp_kid(&ctx->slcf->pepper->current, ctx->credential.key, ctx->kid);
+    ctx->kid_made = 1;
+
+    ngx_http_sallyport_caller_fetch(ctx);
+
     if (!ngx_http_sallyport_has_body(ctx)) {
         sp_facts_body(&ctx->facts, SP_BODYFACT_NONE, NULL);
         ctx->state = NGX_HTTP_SALLYPORT_S_RECALL;
@@ -202,9 +207,6 @@ static void
 ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx)
 {
     ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
-
-    sp_kid(&ctx->slcf->pepper->current, ctx->credential.key, ctx->kid);
-    ctx->kid_made = 1;
 
     if (!ngx_http_sallyport_recall(ctx)) {
         return;

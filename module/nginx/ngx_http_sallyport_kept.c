@@ -21,7 +21,6 @@ struct ngx_http_sallyport_kept_s {
     uint64_t                      hash;     /* 0: empty */
     uint64_t                      zone;     /* another after a new start */
     uint64_t                      store;
-    int64_t                       asked;
     ngx_http_sallyport_cached_t   cached;
     ngx_uint_t                    refs;
     void                         *record;
@@ -107,7 +106,8 @@ ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached,
     int64_t *asked)
 {
-    ngx_http_sallyport_kept_t  *kept;
+    ngx_http_sallyport_kept_t       *kept;
+    ngx_http_sallyport_slot_head_t  *head;
 
     if (ngx_http_sallyport_kept[cid->kind] == NULL) {
         return NULL;
@@ -120,18 +120,24 @@ ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
         || kept->zone != ngx_http_sallyport_kept_zone(zone)
         || kept->store != cid->store
         || kept->len != cid->len
-        || __atomic_load_n((uint64_t *) ((u_char *) zone->sh
-                                         + kept->cached.slot),
-                           __ATOMIC_ACQUIRE)
-           != kept->cached.seq
         || ngx_memcmp(kept->id, cid->id, cid->len) != 0)
     {
         return NULL;
     }
 
+    /* the time first: if the number is the same after that, it is of this */
+
+    head = (ngx_http_sallyport_slot_head_t *) ((u_char *) zone->sh
+                                               + kept->cached.slot);
+
+    *asked = __atomic_load_n(&head->asked, __ATOMIC_ACQUIRE);
+
+    if (__atomic_load_n(&head->seq, __ATOMIC_ACQUIRE) != kept->cached.seq) {
+        return NULL;
+    }
+
     *cached = kept->cached;
-    cached->age = ngx_http_sallyport_age(kept->asked);
-    *asked = kept->asked;
+    cached->age = ngx_http_sallyport_age(*asked);
 
     return kept->record;
 }
@@ -164,14 +170,13 @@ ngx_http_sallyport_kept_room(ngx_http_sallyport_cache_id_t *cid,
 void
 ngx_http_sallyport_kept_set(ngx_http_sallyport_kept_t *kept,
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
-    ngx_http_sallyport_cached_t *cached, int64_t asked)
+    ngx_http_sallyport_cached_t *cached)
 {
     cached->kept = kept;
 
     kept->hash = cid->hash;
     kept->zone = ngx_http_sallyport_kept_zone(zone);
     kept->store = cid->store;
-    kept->asked = asked;
     kept->cached = *cached;
     kept->len = cid->len;
     ngx_memcpy(kept->id, cid->id, cid->len);

@@ -15,12 +15,15 @@
 
 
 #define NGX_HTTP_SALLYPORT_DEBITS_MAX  128   /* of one request; more refuse */
+#define NGX_HTTP_SALLYPORT_AMPLE       5     /* buckets of a set in use */
 
 
 static uint64_t ngx_http_sallyport_now(void);
 static uint64_t ngx_http_sallyport_bucket_find(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_debit_t *debits,
     ngx_uint_t n, uint64_t now);
+static void ngx_http_sallyport_bucket_fetch(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debit);
 static ngx_uint_t ngx_http_sallyport_bucket_chosen(
     ngx_http_sallyport_debit_t *debits, ngx_uint_t n,
     ngx_http_sallyport_bucket_t *bucket);
@@ -94,6 +97,12 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
     longest = 0;
     *which = 0;
 
+    /* they are far apart: all are on their way before the first is needed */
+
+    for (i = 0; i < n; i++) {
+        ngx_http_sallyport_bucket_fetch(zone, &debits[i]);
+    }
+
     ngx_shmtx_lock(&zone->shpool->mutex);
 
     /*
@@ -166,13 +175,32 @@ ngx_http_sallyport_now(void)
 }
 
 
+static void
+ngx_http_sallyport_bucket_fetch(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debit)
+{
+    u_char      *set;
+    ngx_uint_t   i;
+
+    set = ngx_http_sallyport_zone_set(zone, debit->table, debit->print.h[0]);
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS
+                    * sizeof(ngx_http_sallyport_bucket_t);
+         i += NGX_HTTP_SALLYPORT_LINE)
+    {
+        __builtin_prefetch(set + i, 1);
+    }
+}
+
+
 /*
  * Under the lock: the bucket of debits[n], or an idle one to take over that
  * no earlier debit of this call took. With neither, bucket is NULL and the
  * time is returned after which one will be idle.
  *
- * Each half of the print names a set, and a new bucket goes to the emptier
- * one: so the table fills evenly, and refuses only when it is nearly full.
+ * Each half of the print names a set. A new bucket goes to the first, where
+ * it will be found at once; when that is getting full, to the emptier one: so
+ * the table refuses only when it is nearly full.
  */
 
 static uint64_t
@@ -224,7 +252,7 @@ ngx_http_sallyport_bucket_find(ngx_http_sallyport_zone_t *zone,
 
         if (idle != NULL && busy < least) {
             best = idle;
-            least = busy;
+            least = (k == 0 && busy <= NGX_HTTP_SALLYPORT_AMPLE) ? 0 : busy;
         }
     }
 

@@ -172,6 +172,14 @@ ngx_http_sallyport_writes(ngx_http_sallyport_zone_t *zone, uint64_t hash)
 }
 
 
+/* What a slot of a record begins with, and may be read without the rest. */
+
+typedef struct {
+    uint64_t                      seq;      /* odd while it is written */
+    int64_t                       asked;    /* ms, ngx_current_msec */
+} ngx_http_sallyport_slot_head_t;
+
+
 /* 1 if nobody has written the record since it was seen. */
 
 static ngx_inline ngx_uint_t
@@ -262,7 +270,7 @@ void *ngx_http_sallyport_kept_room(ngx_http_sallyport_cache_id_t *cid,
     ngx_http_sallyport_kept_t **kept);
 void ngx_http_sallyport_kept_set(ngx_http_sallyport_kept_t *kept,
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
-    ngx_http_sallyport_cached_t *cached, int64_t asked);
+    ngx_http_sallyport_cached_t *cached);
 
 /* Holds it for the waiter instead of what was held; NULL: nothing. */
 void ngx_http_sallyport_kept_hold(ngx_http_sallyport_waiter_t *waiter,

@@ -7,6 +7,10 @@
  */
 
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "sp_base.h"
 
 
@@ -120,47 +124,59 @@ sp_parse_uint(sp_str_t s, uint64_t max, uint64_t *value)
 }
 
 
-/*
- * Four bytes become eight digits at once: each half of a byte goes into a
- * byte of its own, '0' is added to all, and to those above 9 what leads to
- * 'a'.
- */
+#if defined(__SSE2__)
+
+/* To those digits above 9 what leads from behind '9' to 'a' is added. */
+
+static inline __m128i
+sp_hex_digits(__m128i v)
+{
+    __m128i  letters;
+
+    letters = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(9)),
+                            _mm_set1_epi8('a' - '9' - 1));
+
+    return _mm_add_epi8(_mm_add_epi8(v, _mm_set1_epi8('0')), letters);
+}
+
+
+static inline void
+sp_hex_16(const unsigned char *src, unsigned char *dst)
+{
+    __m128i  v, high, low;
+
+    v = _mm_loadu_si128((const __m128i *) src);
+    high = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15));
+    low = _mm_and_si128(v, _mm_set1_epi8(15));
+
+    _mm_storeu_si128((__m128i *) dst,
+                     sp_hex_digits(_mm_unpacklo_epi8(high, low)));
+    _mm_storeu_si128((__m128i *) (dst + 16),
+                     sp_hex_digits(_mm_unpackhi_epi8(high, low)));
+}
+
+#endif
+
 
 void
 sp_hex(const unsigned char *src, size_t n, unsigned char *dst)
 {
-    size_t    i;
-    uint64_t  w;
+    size_t  i;
 
     static const unsigned char  digits[16] = {
         '0', '1', '2', '3', '4', '5', '6', '7',
         '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'
     };
 
-    for (i = 0; i + 4 <= n; i += 4) {
-        /* compilers make these one load, and the last ones one store */
+    i = 0;
 
-        w = (uint32_t) src[i] << 24 | (uint32_t) src[i + 1] << 16
-            | (uint32_t) src[i + 2] << 8 | (uint32_t) src[i + 3];
+#if defined(__SSE2__)
 
-        w = (w | w << 16) & UINT64_C(0x0000ffff0000ffff);
-        w = (w | w << 8) & UINT64_C(0x00ff00ff00ff00ff);
-        w = (w | w << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-
-        w += UINT64_C(0x3030303030303030)
-             + ((w + UINT64_C(0x0606060606060606)) >> 4
-                & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
-
-        dst[0] = (unsigned char) (w >> 56);
-        dst[1] = (unsigned char) (w >> 48);
-        dst[2] = (unsigned char) (w >> 40);
-        dst[3] = (unsigned char) (w >> 32);
-        dst[4] = (unsigned char) (w >> 24);
-        dst[5] = (unsigned char) (w >> 16);
-        dst[6] = (unsigned char) (w >> 8);
-        dst[7] = (unsigned char) w;
-        dst += 8;
+    for ( /* void */ ; i + 16 <= n; i += 16, dst += 32) {
+        sp_hex_16(src + i, dst);
     }
+
+#endif
 
     for ( /* void */ ; i < n; i++) {
         *dst++ = digits[src[i] >> 4];

@@ -30,12 +30,24 @@ static void sp_facts_registered(sp_facts_t *facts,
 static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
 
 
-/* Room for merged places is not cleared: nothing points there yet. */
+/*
+ * Room for merged places is not cleared: nothing points there yet. Of facts
+ * that a policy declares, which most do not, only the state is.
+ */
 
 void
 sp_facts_init(sp_facts_t *facts, int64_t now)
 {
-    memset(facts, 0, offsetof(sp_facts_t, places));
+    unsigned  i;
+
+    memset(facts->v, 0, SP_FIELDS * sizeof(sp_value_t));
+
+    for (i = SP_FIELDS; i < SP_FACTS_MAX; i++) {
+        facts->v[i].state = SP_FACT_UNKNOWN;
+    }
+
+    memset((unsigned char *) facts + sizeof(facts->v), 0,
+           offsetof(sp_facts_t, places) - sizeof(facts->v));
 
     facts->route = SP_ROUTE_NONE;
     facts->route_state = SP_ROUTE_UNKNOWN;

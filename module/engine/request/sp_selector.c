@@ -13,10 +13,14 @@
 #define SP_NAME_MAX      256
 #define SP_PARAMETER_MAX  32    /* bytes of a name that is looked up */
 
+#define SP_NAME_BAD  1
+#define SP_NAME_DOT  2
+
 
 static int sp_query_picks(sp_str_t name);
 static int sp_query_byte(sp_str_t name, size_t *at);
 static int sp_query_hex(unsigned char c);
+static unsigned sp_name_dots(sp_str_t name);
 
 
 /* Lower-case. Frameworks bind such a parameter where a body has the field. */
@@ -160,6 +164,16 @@ sp_query_hex(unsigned char c)
 }
 
 
+/* What is not printable ASCII, and what lists and URLs are made with. */
+
+static const unsigned char  sp_name_byte[256] = {
+    [0x00 ... 0x1f] = SP_NAME_BAD, [0x7f ... 0xff] = SP_NAME_BAD,
+    [','] = SP_NAME_BAD, [';'] = SP_NAME_BAD, ['?'] = SP_NAME_BAD,
+    ['#'] = SP_NAME_BAD, ['%'] = SP_NAME_BAD, ['\\'] = SP_NAME_BAD,
+    ['.'] = SP_NAME_DOT
+};
+
+
 /*
  * A policy may name models by a pattern, "small*", and servers behind the gate
  * may read more than a name into what matches: a list of names, or a piece of
@@ -169,8 +183,8 @@ sp_query_hex(unsigned char c)
 int
 sp_model_name_ok(sp_str_t name)
 {
-    size_t         i, start;
-    unsigned char  c;
+    size_t    i;
+    unsigned  bad, dots;
 
     if (name.len == 0 || name.len > SP_NAME_MAX || name.data[0] == ' '
         || name.data[name.len - 1] == ' ')
@@ -178,31 +192,44 @@ sp_model_name_ok(sp_str_t name)
         return 0;
     }
 
-    start = 0;    /* of a path segment */
+    bad = dots = 0;
+
+    for (i = 0; i < name.len; i++) {
+        bad |= sp_name_byte[name.data[i]];
+    }
+
+    if (bad & SP_NAME_DOT) {
+        dots = sp_name_dots(name);
+    }
+
+    return !(bad & SP_NAME_BAD) && !dots;
+}
+
+
+/* 1 if a segment of it, as of a path, is "." or "..". */
+
+static unsigned
+sp_name_dots(sp_str_t name)
+{
+    size_t  i, start;
+
+    start = 0;
 
     for (i = 0; i <= name.len; i++) {
 
-        if (i == name.len || name.data[i] == '/') {
-
-            if ((i - start == 1 && name.data[start] == '.')
-                || (i - start == 2 && name.data[start] == '.'
-                    && name.data[start + 1] == '.'))
-            {
-                return 0;
-            }
-
-            start = i + 1;
+        if (i != name.len && name.data[i] != '/') {
             continue;
         }
 
-        c = name.data[i];
-
-        if (c < 0x20 || c > 0x7e || c == ',' || c == ';' || c == '?'
-            || c == '#' || c == '%' || c == '\\')
+        if ((i - start == 1 && name.data[start] == '.')
+            || (i - start == 2 && name.data[start] == '.'
+                && name.data[start + 1] == '.'))
         {
-            return 0;
+            return 1;
         }
+
+        start = i + 1;
     }
 
-    return 1;
+    return 0;
 }
