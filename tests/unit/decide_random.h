@@ -545,6 +545,33 @@ write_rule(const rule_t *r, int i, char *out, size_t size)
 }
 
 
+/* Writes what rules refer to: "more" stands before it, in the file's head. */
+
+static inline size_t
+write_head(char *out, size_t size, const char *more)
+{
+    int     i;
+    size_t  n;
+
+    n = (size_t) snprintf(out, size,
+        "sallyport: 1\npolicy: random\n%sfacts:\n"
+        "  account.x_flag: {type: bool}\n"
+        "  account.x_number: {type: int, max: 5, absent: 2}\n"
+        "lists:\n  two:\n    type: country\n    items: [IR, CN]\n", more);
+
+    for (i = 0; i < (int) sp_nelts(dated); i++) {
+        n += (size_t) snprintf(out + n, size - n, "  %s:\n    type: country\n"
+                               "    valid: {%s}\n    items: [IR, UA]\n",
+                               dated[i].name, dated[i].valid);
+    }
+
+    n += (size_t) snprintf(out + n, size - n, "models:\n  tiers:\n"
+                           "    1: [m-one]\n    2: [m-two]\n");
+
+    return n;
+}
+
+
 static inline sp_policy_t *
 compile(const policy_t *p)
 {
@@ -558,20 +585,7 @@ compile(const policy_t *p)
         "deny", "allow", "throttle", "flag", "exceptions"
     };
 
-    n = (size_t) snprintf(text, TEXT,
-        "sallyport: 1\npolicy: random\nfacts:\n"
-        "  account.x_flag: {type: bool}\n"
-        "  account.x_number: {type: int, max: 5, absent: 2}\nlists:\n  two:\n    type: country\n"
-        "    items: [IR, CN]\n");
-
-    for (i = 0; i < (int) sp_nelts(dated); i++) {
-        n += (size_t) snprintf(text + n, TEXT - n, "  %s:\n    type: country\n"
-                               "    valid: {%s}\n    items: [IR, UA]\n",
-                               dated[i].name, dated[i].valid);
-    }
-
-    n += (size_t) snprintf(text + n, TEXT - n, "models:\n  tiers:\n"
-                           "    1: [m-one]\n    2: [m-two]\n");
+    n = write_head(text, TEXT, "");
 
     for (k = 0; k < 5; k++) {
 

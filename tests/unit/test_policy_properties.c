@@ -164,11 +164,8 @@ compile_files(const policy_t *p, const char *dir)
 
     for (f = FILES - 1; f >= 0; f--) {
 
-        n = (size_t) snprintf(part, TEXT, "%s", f != 0 ? "note: a part\n"
-            : "sallyport: 1\npolicy: random\ninclude: [part-2.yaml, "
-              "part-1.yaml]\nlists:\n  two:\n    type: country\n"
-              "    items: [IR, CN]\nmodels:\n  tiers:\n    1: [m-one]\n"
-              "    2: [m-two]\n");
+        n = f != 0 ? (size_t) snprintf(part, TEXT, "note: a part\n")
+            : write_head(part, TEXT, "include: [part-2.yaml, part-1.yaml]\n");
 
         for (k = 4; k >= 0; k--) {
 

@@ -30,19 +30,14 @@ static void sp_facts_registered(sp_facts_t *facts,
 static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
 
 
-/*
- * Room for merged places is not cleared: nothing points there yet. Of facts
- * that a policy declares, which most do not, only the state is.
- */
+/* A value is looked at where its state says that there is one. */
 
 void
 sp_facts_init(sp_facts_t *facts, int64_t now)
 {
     unsigned  i;
 
-    memset(facts->v, 0, SP_FIELDS * sizeof(sp_value_t));
-
-    for (i = SP_FIELDS; i < SP_FACTS_MAX; i++) {
+    for (i = 0; i < SP_FACTS_MAX; i++) {
         facts->v[i].state = SP_FACT_UNKNOWN;
     }
 
