@@ -19,15 +19,12 @@ static void sp_load_list_file(sp_load_t *l, sp_lset_t *set,
 static void sp_load_list_dates(sp_load_t *l, sp_lset_t *set);
 
 
-static const char *const  sp_list_types[] = {
-    "country", "region", "place", "asn", "cidr", "account", "model", "name"
-};
-
-
 const char *
 sp_list_type_name(sp_list_type_t type)
 {
-    return sp_list_types[type];
+    size_t  n;
+
+    return sp_policy_words(SP_K_LIST, "type", &n)[type];
 }
 
 
@@ -54,17 +51,13 @@ sp_load_list(sp_load_t *l, const sp_ynode_t *node)
     sp_lset_t         *set, *twin;
     const sp_ynode_t  *items, *file;
 
-    static const char *const  keys[] = {
-        "type", "source", "review_by", "valid", "items", "file", "note"
-    };
-
     if (sp_value_name(l, node->key, &name) != SP_OK
         || sp_value_kind(l, node, SP_Y_MAP, "a list") != SP_OK)
     {
         return;
     }
 
-    (void) sp_value_keys(l, node, keys, sp_nelts(keys), "a list");
+    (void) sp_value_keys(l, node, SP_K_LIST);
 
     if (sp_ynode_get(node, "type") == NULL) {
         sp_load_error(l, node->key, 104,
@@ -74,8 +67,7 @@ sp_load_list(sp_load_t *l, const sp_ynode_t *node)
         return;
     }
 
-    type = sp_value_word(l, sp_ynode_get(node, "type"), sp_list_types,
-                         sp_nelts(sp_list_types));
+    type = sp_value_of(l, sp_ynode_get(node, "type"), SP_K_LIST, "type");
     if (type < 0) {
         return;
     }

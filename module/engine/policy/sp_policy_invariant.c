@@ -57,13 +57,7 @@ sp_load_invariant(sp_load_t *l, const sp_ynode_t *node)
     sp_linvariant_t   *invariant;
     const sp_ynode_t  *never, *always;
 
-    static const char *const  keys[] = {
-        "id", "when", "never", "always", "note"
-    };
-
-    static const char *const  words[] = { "allow", "deny" };
-
-    (void) sp_value_keys(l, node, keys, sp_nelts(keys), "an invariant");
+    (void) sp_value_keys(l, node, SP_K_INVARIANT);
 
     invariant = &l->invariants[l->ninvariants];
     rule = &invariant->rule;
@@ -86,7 +80,7 @@ sp_load_invariant(sp_load_t *l, const sp_ynode_t *node)
     invariant->what = never ? never : always;
     invariant->never = (never != NULL);
 
-    word = sp_value_word(l, invariant->what, words, sp_nelts(words));
+    word = sp_value_of(l, invariant->what, SP_K_INVARIANT, "never");
     invariant->deny = (word == 1);
 
     if (sp_value_name(l, rule->id_node, &rule->id) == SP_OK && word >= 0

@@ -12,6 +12,7 @@
 
 
 #include "sp_policy_image.h"
+#include "sp_policy_keys.h"
 #include "sp_yaml.h"
 
 
@@ -24,6 +25,7 @@
 #define SP_REPLACES_DEPTH   8                    /* of a chain of throttles */
 #define SP_ID_MAX           64                   /* bytes of a name */
 #define SP_MODEL_NAME_MAX   256
+#define SP_KEYS_MAX         32                   /* of one kind of mapping */
 
 #define SP_TIME_MIN         INT64_MIN
 #define SP_TIME_MAX         INT64_MAX
@@ -216,8 +218,11 @@ sp_rc_t sp_value_time(sp_load_t *l, const sp_ynode_t *node, int end,
     int64_t *when);
 int sp_value_word(sp_load_t *l, const sp_ynode_t *node,
     const char *const *words, size_t n);
-sp_rc_t sp_value_keys(sp_load_t *l, const sp_ynode_t *map,
-    const char *const *keys, size_t n, const char *where);
+
+/* Keys and words by the table of sp_policy_keys.h. */
+sp_rc_t sp_value_keys(sp_load_t *l, const sp_ynode_t *map, sp_keys_id_t id);
+int sp_value_of(sp_load_t *l, const sp_ynode_t *node, sp_keys_id_t id,
+    const char *key);
 
 /* SP_OK or SP_ERROR, without a message. */
 sp_rc_t sp_text_duration(sp_str_t s, int64_t *seconds);

@@ -23,20 +23,19 @@ sp_load_models(sp_load_t *l, const sp_ynode_t *map)
     unsigned           tier;
     const sp_ynode_t  *tiers, *seq;
 
-    static const char *const  keys[] = { "tiers", "note" };
     static const char *const  rows[] = { "1", "2", "3" };
 
     if (sp_value_kind(l, map, SP_Y_MAP, "models") != SP_OK) {
         return;
     }
 
-    (void) sp_value_keys(l, map, keys, sp_nelts(keys), "models");
+    (void) sp_value_keys(l, map, SP_K_MODELS);
 
     tiers = sp_ynode_get(map, "tiers");
 
     if (tiers == NULL
         || sp_value_kind(l, tiers, SP_Y_MAP, "tiers") != SP_OK
-        || sp_value_keys(l, tiers, rows, SP_TIERS, "tiers") != SP_OK)
+        || sp_value_keys(l, tiers, SP_K_TIERS) != SP_OK)
     {
         return;
     }

@@ -26,11 +26,7 @@ static sp_rc_t sp_load_fact_absent(sp_load_t *l, const sp_ynode_t *node,
 
 static const sp_str_t  sp_own_prefix = sp_str("account.x_");
 
-/* The words of "type:", and the types. */
-
-static const char *const  sp_own_words[] = {
-    "bool", "int", "enum", "string", "place", "age"
-};
+/* In the order of the words of "type:". */
 
 static const sp_type_t  sp_own_types[] = {
     SP_T_BOOL, SP_T_INT, SP_T_ENUM, SP_T_STRING, SP_T_PLACE, SP_T_DURATION
@@ -138,11 +134,7 @@ sp_load_fact(sp_load_t *l, const sp_ynode_t *node)
     sp_lown_t         *own;
     const sp_ynode_t  *child;
 
-    static const char *const  keys[] = {
-        "type", "values", "min", "max", "absent", "note"
-    };
-
-    if (sp_value_keys(l, node, keys, sp_nelts(keys), "a fact") != SP_OK) {
+    if (sp_value_keys(l, node, SP_K_FACT) != SP_OK) {
         return;
     }
 
@@ -155,7 +147,7 @@ sp_load_fact(sp_load_t *l, const sp_ynode_t *node)
         return;
     }
 
-    word = sp_value_word(l, child, sp_own_words, sp_nelts(sp_own_words));
+    word = sp_value_of(l, child, SP_K_FACT, "type");
     if (word < 0) {
         return;
     }

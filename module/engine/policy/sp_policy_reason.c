@@ -26,10 +26,6 @@ static int sp_load_reason_find(const sp_load_t *l, sp_str_t code);
 
 static const char *const  sp_lift_words[] = { "never", "yes", "licence" };
 
-static const char *const  sp_class_words[] = {
-    "legal", "risk", "commercial", "credential", "request", "system"
-};
-
 
 void
 sp_load_reasons_init(sp_load_t *l)
@@ -128,10 +124,6 @@ sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
     int            shipped;
     sp_lreason_t  *reason;
 
-    static const char *const  keys[] = {
-        "class", "rank", "status", "public", "text", "liftable", "note"
-    };
-
     if (!sp_load_reason_code_ok(node->key->text)) {
         sp_load_error(l, node->key, 104, NULL, "a reason's code has 1 to 64 "
                       "of A-Z 0-9 _ and starts with a letter");
@@ -139,7 +131,7 @@ sp_load_reason_row(sp_load_t *l, const sp_ynode_t *node)
     }
 
     if (sp_value_kind(l, node, SP_Y_MAP, "a reason") != SP_OK
-        || sp_value_keys(l, node, keys, sp_nelts(keys), "a reason") != SP_OK)
+        || sp_value_keys(l, node, SP_K_REASON) != SP_OK)
     {
         return;
     }
@@ -270,7 +262,7 @@ sp_load_reason_lift(sp_load_t *l, const sp_ynode_t *node,
         return;
     }
 
-    lift = sp_value_word(l, child, sp_lift_words, sp_nelts(sp_lift_words));
+    lift = sp_value_of(l, child, SP_K_REASON, "liftable");
 
     if (lift < 0) {
         return;
@@ -309,7 +301,7 @@ sp_load_reason_new(sp_load_t *l, const sp_ynode_t *node, sp_lreason_t *reason)
     }
 
     child = sp_ynode_get(node, "class");
-    class = sp_value_word(l, child, sp_class_words, sp_nelts(sp_class_words));
+    class = sp_value_of(l, child, SP_K_REASON, "class");
 
     if (class < 0
         || sp_value_uint(l, sp_ynode_get(node, "rank"), 100, 9999, &rank)

@@ -24,42 +24,10 @@ static sp_rc_t sp_load_needs(sp_load_t *l, const sp_lrule_t *rule,
     const char *key, const sp_ynode_t **node);
 
 
-static const char *const  sp_kind_names[] = {
-    "a deny rule", "an allow rule", "a throttle", "a flag", "an exception"
-};
+/* Rules of a kind, in the table of what files may hold. */
 
-static const char *const  sp_deny_keys[] = {
-    "id", "when", "reason", "message", "mode", "valid", "unknown", "note"
-};
-
-static const char *const  sp_allow_keys[] = {
-    "id", "when", "mode", "valid", "note"
-};
-
-static const char *const  sp_throttle_keys[] = {
-    "id", "when", "reason", "message", "mode", "valid", "unknown", "meter",
-    "per", "rate", "burst", "replaces", "note"
-};
-
-static const char *const  sp_flag_keys[] = {
-    "id", "when", "reason", "mode", "valid", "unknown", "note"
-};
-
-static const char *const  sp_exception_keys[] = {
-    "id", "kind", "account", "lifts", "when", "valid", "authority",
-    "approved_by", "ticket", "note"
-};
-
-static const struct {
-    const char *const  *keys;
-    size_t              n;
-} sp_rule_keys[] = {
-    { sp_deny_keys, sp_nelts(sp_deny_keys) },
-    { sp_allow_keys, sp_nelts(sp_allow_keys) },
-    { sp_throttle_keys, sp_nelts(sp_throttle_keys) },
-    { sp_flag_keys, sp_nelts(sp_flag_keys) },
-    { sp_exception_keys, sp_nelts(sp_exception_keys) }
-};
+#define sp_kind_keys(kind)  ((sp_keys_id_t) (SP_K_DENY + (int) (kind)))
+#define sp_kind_name(kind)  (sp_policy_keys((int) sp_kind_keys(kind))->what)
 
 
 void
@@ -91,8 +59,7 @@ sp_load_rule(sp_load_t *l, const sp_ynode_t *node, sp_rule_kind_t kind)
 {
     sp_lrule_t  *rule;
 
-    (void) sp_value_keys(l, node, sp_rule_keys[kind].keys,
-                         sp_rule_keys[kind].n, sp_kind_names[kind]);
+    (void) sp_value_keys(l, node, sp_kind_keys(kind));
 
     rule = sp_load_alloc(l, sizeof(sp_lrule_t));
     if (rule == NULL) {
@@ -138,7 +105,7 @@ sp_load_needs(sp_load_t *l, const sp_lrule_t *rule, const char *key,
     }
 
     sp_load_error(l, rule->id_node ? rule->id_node : rule->node, 104, NULL,
-                  "%s needs '%s'", sp_kind_names[rule->kind], key);
+                  "%s needs '%s'", sp_kind_name(rule->kind), key);
 
     return SP_ERROR;
 }
@@ -218,7 +185,7 @@ sp_load_canary(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *node)
                       sp_diag_text("values: enforce, shadow"),
                       "%s has no canary: only a deny rule or a throttle can "
                       "be enforced for some of the accounts",
-                      sp_kind_names[rule->kind]);
+                      sp_kind_name(rule->kind));
         return 1;
     }
 
@@ -259,13 +226,10 @@ sp_load_rule_mode(sp_load_t *l, sp_lrule_t *rule)
     int64_t            class;
     const sp_ynode_t  *node;
 
-    static const char *const  modes[] = { "enforce", "shadow" };
-    static const char *const  words[] = { "match", "skip" };
-
     node = sp_ynode_get(rule->node, "mode");
 
     if (node != NULL && !sp_load_canary(l, rule, node)) {
-        word = sp_value_word(l, node, modes, sp_nelts(modes));
+        word = sp_value_of(l, node, SP_K_ALLOW, "mode");
         rule->shadow = (word == 1);
     }
 
@@ -284,7 +248,7 @@ sp_load_rule_mode(sp_load_t *l, sp_lrule_t *rule)
     node = sp_ynode_get(rule->node, "unknown");
 
     if (node != NULL) {
-        rule->unknown = 1 + sp_value_word(l, node, words, sp_nelts(words));
+        rule->unknown = 1 + sp_value_of(l, node, SP_K_DENY, "unknown");
     }
 }
 
@@ -324,10 +288,8 @@ sp_load_dates(sp_load_t *l, const sp_ynode_t *node, int64_t *from,
 {
     const sp_ynode_t  *first, *last;
 
-    static const char *const  keys[] = { "from", "until" };
-
     if (sp_value_kind(l, node, SP_Y_MAP, "'valid'") != SP_OK
-        || sp_value_keys(l, node, keys, sp_nelts(keys), "'valid'") != SP_OK)
+        || sp_value_keys(l, node, SP_K_VALID) != SP_OK)
     {
         return SP_ERROR;
     }
@@ -357,10 +319,8 @@ sp_load_exception(sp_load_t *l, sp_lrule_t *rule)
     sp_str_t           s;
     const sp_ynode_t  *node, *child;
 
-    static const char *const  kinds[] = { "licence", "waiver", "appeal" };
-
     if (sp_load_needs(l, rule, "kind", &node) == SP_OK) {
-        kind = sp_value_word(l, node, kinds, sp_nelts(kinds));
+        kind = sp_value_of(l, node, SP_K_EXCEPTION, "kind");
         rule->exception = (sp_exception_kind_t) (kind > 0 ? kind : 0);
     }
 

@@ -99,14 +99,8 @@ sp_load_per(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *seq)
     int                word;
     const sp_ynode_t  *child;
 
-    /* in the order of sp_per_t's bits */
-
-    static const char *const  words[] = {
-        "key.id", "account.id", "model.id", "model.tier", "ip.addr"
-    };
-
     for (child = seq->first; child != NULL; child = child->next) {
-        word = sp_value_word(l, child, words, sp_nelts(words));
+        word = sp_value_of(l, child, SP_K_THROTTLE, "per");
 
         if (word >= 0) {
             rule->per |= (uint8_t) (1 << word);

@@ -27,13 +27,6 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
     uint64_t           version;
     const sp_ynode_t  *node;
 
-    static const char *const  keys[] = {
-        "sallyport", "policy", "revision", "owner", "timezone", "blocked_by",
-        "include", "sources", "stale", "lists", "models", "reasons", "deny",
-        "allow", "throttle", "flag", "exceptions", "note",
-        "invariants", "facts", "routes"
-    };
-
     static const struct {
         const char          *key;
         sp_load_section_pt   read;
@@ -46,19 +39,7 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
         { "reasons", sp_load_reasons }
     };
 
-    static const char *const  later[][2] = {
-        { "routes", "this version has no routes of an operator's own" }
-    };
-
-    (void) sp_value_keys(l, root, keys, sp_nelts(keys), "a policy file");
-
-    for (i = 0; i < sp_nelts(later); i++) {
-        node = sp_ynode_get(root, later[i][0]);
-
-        if (node != NULL) {
-            sp_load_error(l, node->key, 103, NULL, "%s", later[i][1]);
-        }
-    }
+    (void) sp_value_keys(l, root, SP_K_FILE);
 
     node = sp_ynode_get(root, "sallyport");
 
@@ -187,10 +168,9 @@ sp_load_sources(sp_load_t *l, const sp_ynode_t *map)
     const sp_ynode_t  *node, *age;
 
     static const char *const  keys[] = { "geoip", "record" };
-    static const char *const  inner[] = { "max_age" };
 
     if (sp_value_kind(l, map, SP_Y_MAP, "sources") != SP_OK
-        || sp_value_keys(l, map, keys, sp_nelts(keys), "sources") != SP_OK)
+        || sp_value_keys(l, map, SP_K_SOURCES) != SP_OK)
     {
         return;
     }
@@ -200,7 +180,7 @@ sp_load_sources(sp_load_t *l, const sp_ynode_t *map)
 
         if (node == NULL
             || sp_value_kind(l, node, SP_Y_MAP, keys[i]) != SP_OK
-            || sp_value_keys(l, node, inner, 1, keys[i]) != SP_OK)
+            || sp_value_keys(l, node, SP_K_SOURCE) != SP_OK)
         {
             continue;
         }
@@ -230,7 +210,7 @@ sp_load_stale(sp_load_t *l, const sp_ynode_t *map)
     static const char *const  keys[] = { "by", "1", "2", "3" };
 
     if (sp_value_kind(l, map, SP_Y_MAP, "stale") != SP_OK
-        || sp_value_keys(l, map, keys, sp_nelts(keys), "stale") != SP_OK)
+        || sp_value_keys(l, map, SP_K_STALE) != SP_OK)
     {
         return;
     }

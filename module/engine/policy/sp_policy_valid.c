@@ -43,7 +43,8 @@ sp_policy_valid(const void *image, size_t size)
         return 0;
     }
 
-    if (p->nrules > SP_RULES_MAX || p->nlists > p->nsets || p->nreasons < SP_R_BUILTIN
+    if (p->nrules > SP_RULES_MAX || p->nlists > p->nsets
+        || p->nreasons < SP_R_BUILTIN
         || p->nreasons > SP_REASONS_MAX
         || !sp_valid_table(p, p->rules, p->nrules, sizeof(sp_rule_t))
         || !sp_valid_table(p, p->nodes, p->nnodes, sizeof(sp_node_t))

@@ -16,6 +16,8 @@
 #define SP_YEAR_MAX     9999
 
 
+static void sp_value_unknown(sp_load_t *l, const sp_ynode_t *key,
+    const char *const *keys, size_t n, const char *where);
 static sp_rc_t sp_text_digits(sp_str_t *s, unsigned n, int64_t *value);
 static sp_rc_t sp_text_byte(sp_str_t *s, int c);
 static sp_rc_t sp_text_clock(sp_str_t *s, int64_t *seconds);
@@ -241,27 +243,33 @@ sp_value_word(sp_load_t *l, const sp_ynode_t *node, const char *const *words,
 }
 
 
-sp_rc_t
-sp_value_keys(sp_load_t *l, const sp_ynode_t *map, const char *const *keys,
-    size_t n, const char *where)
+int
+sp_value_of(sp_load_t *l, const sp_ynode_t *node, sp_keys_id_t id,
+    const char *key)
 {
-    size_t             i, k;
-    sp_rc_t            rc;
-    const char        *near;
-    const sp_ynode_t  *child;
+    size_t              n;
+    const char *const  *words;
 
-    /* words of other tools and of older drafts, and what is meant */
+    words = sp_policy_words((int) id, key, &n);
 
-    static const char *const  meant[][2] = {
-        { "licences", "exceptions" }, { "licenses", "exceptions" },
-        { "waivers", "exceptions" }, { "limits", "throttle" },
-        { "limit", "throttle" }, { "throttles", "throttle" },
-        { "rate_limits", "throttle" }, { "rules", "deny', 'allow" },
-        { "org", "account" }, { "condition", "when" }, { "if", "when" },
-        { "name", "id" }, { "status", "reason" }, { "class", "reason" },
-        { "licence", "reason" }, { "liftable", "reason" },
-        { "flags", "flag" }, { "imports", "include" }
-    };
+    return sp_value_word(l, node, words, n);
+}
+
+
+sp_rc_t
+sp_value_keys(sp_load_t *l, const sp_ynode_t *map, sp_keys_id_t id)
+{
+    size_t                   i, n;
+    sp_rc_t                  rc;
+    const char              *keys[SP_KEYS_MAX];
+    const sp_ynode_t        *child;
+    const sp_policy_keys_t  *table;
+
+    table = sp_policy_keys((int) id);
+
+    for (n = 0; n < table->n && n < SP_KEYS_MAX; n++) {
+        keys[n] = table->keys[n].key;
+    }
 
     rc = SP_OK;
 
@@ -273,43 +281,69 @@ sp_value_keys(sp_load_t *l, const sp_ynode_t *map, const char *const *keys,
             }
         }
 
-        if (i != n) {
-            continue;
+        if (i == n) {
+            rc = SP_ERROR;
+            sp_value_unknown(l, child->key, keys, n, table->what);
         }
-
-        rc = SP_ERROR;
-        near = NULL;
-
-        for (k = 0; k < sp_nelts(meant) && near == NULL; k++) {
-            if (sp_str_eq(child->key->text, sp_cstr(meant[k][0]))) {
-
-                for (i = 0; i < n; i++) {
-                    if (strncmp(keys[i], meant[k][1], strlen(keys[i])) == 0) {
-                        near = meant[k][1];
-                    }
-                }
-            }
-        }
-
-        if (near == NULL) {
-            near = sp_load_near(l, child->key->text, keys, n);
-        }
-
-        if (near == NULL && sp_str_eq(child->key->text, SP_STR("effect"))) {
-            sp_load_error(l, child->key, 103,
-                          sp_diag_text("the section says it: put the rule "
-                                       "under 'deny:' or 'allow:'"),
-                          "unknown key 'effect' in %s", where);
-            continue;
-        }
-
-        sp_load_error(l, child->key, 103, near
-                      ? sp_diag_text("did you mean '%s'?", near) : NULL,
-                      "unknown key '%.64s' in %s", child->key->text.data,
-                      where);
     }
 
     return rc;
+}
+
+
+static void
+sp_value_unknown(sp_load_t *l, const sp_ynode_t *key, const char *const *keys,
+    size_t n, const char *where)
+{
+    size_t       i, k;
+    const char  *near;
+
+    /* words of other tools and of older drafts, and what is meant */
+
+    static const char *const  meant[][2] = {
+        { "licences", "exceptions" }, { "licenses", "exceptions" },
+        { "license", "exceptions" }, { "waivers", "exceptions" },
+        { "exemptions", "exceptions" }, { "limits", "throttle" },
+        { "limit", "throttle" }, { "throttles", "throttle" },
+        { "rate_limits", "throttle" }, { "rules", "deny', 'allow" },
+        { "org", "account" }, { "condition", "when" }, { "if", "when" },
+        { "name", "id" }, { "status", "reason" }, { "class", "reason" },
+        { "licence", "reason" }, { "liftable", "reason" },
+        { "flags", "flag" }, { "warn", "flag" }, { "imports", "include" },
+        { "assert", "invariants" }, { "tests", "invariants" },
+        { "expires", "valid" }, { "from", "valid" }, { "until", "valid" },
+        { "comment", "note" }, { "description", "note" }
+    };
+
+    if (sp_str_eq(key->text, SP_STR("effect"))) {
+        sp_load_error(l, key, 103,
+                      sp_diag_text("the section says it: put the rule under "
+                                   "'deny:' or 'allow:'"),
+                      "unknown key 'effect' in %s", where);
+        return;
+    }
+
+    near = NULL;
+
+    for (k = 0; k < sp_nelts(meant) && near == NULL; k++) {
+
+        if (!sp_str_eq(key->text, sp_cstr(meant[k][0]))) {
+            continue;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (strncmp(keys[i], meant[k][1], strlen(keys[i])) == 0) {
+                near = meant[k][1];
+            }
+        }
+    }
+
+    if (near == NULL) {
+        near = sp_load_near(l, key->text, keys, n);
+    }
+
+    sp_load_error(l, key, 103, near ? sp_diag_text("did you mean '%s'?", near)
+                  : NULL, "unknown key '%.64s' in %s", key->text.data, where);
 }
 
 
