@@ -44,10 +44,10 @@ typedef struct {
 
 /*
  * Analyses a compiled policy as of "now" and adds what it finds to "diags",
- * codes SP301 to SP306, SP308, SP312, SP316, SP317, SP401 and SP403. "marks"
+ * codes SP301 to SP306, SP308, SP312, SP316, SP320, SP401 and SP403. "marks"
  * may be NULL: then messages have the file and line that the image knows.
  * Allocates; not for a worker's own thread. Past the caps (200,000 nodes, a
- * bounded number of steps) it adds SP317 and claims nothing more.
+ * bounded number of steps) it adds SP320 and claims nothing more.
  */
 void sp_analyse(const sp_policy_t *policy, int64_t now,
     const sp_analyse_marks_t *marks, sp_diags_t *diags,

@@ -10,27 +10,29 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "sp_analyse.h"
+#include "sp_diag.h"
 
-#include "cli.h"
+#include "check.h"
 
 
-#define SP_KINDS  (SP_RULE_EXCEPTION + 1)
+typedef enum {
+    SP_CHECK_TEXT = 0,
+    SP_CHECK_JSON,
+    SP_CHECK_SARIF
+} sp_check_format_t;
 
 
 static int sp_cli_check_run(const sp_cli_args_t *args);
-static void sp_cli_check_text(const sp_policy_t *policy,
-    const sp_diags_t *diags, const char *file, int ok);
-static json_t *sp_cli_check_json(const sp_policy_t *policy,
-    const sp_diags_t *diags, const char *file, int ok);
-static json_t *sp_cli_check_diag(const sp_diag_t *diag);
-static json_t *sp_cli_check_policy(const sp_policy_t *policy);
-static void sp_cli_check_count(const sp_policy_t *policy, int n[SP_KINDS]);
+static int sp_cli_check_format(const sp_cli_args_t *args);
+static int sp_cli_check_print(const sp_check_t *check, int format);
+static void sp_cli_check_text(const sp_check_t *check);
+static void sp_cli_check_analysis(const sp_analysis_t *analysis);
 
 
 static const sp_cli_opt_t  sp_cli_check_opts[] = {
     { "strict", NULL, "warnings are errors" },
-    { "format", "text|json", "how to print what was found (text)" },
+    { "format", "text|json|sarif", "how to print what was found (text)" },
+    { "regions", NULL, "the gate's GeoIP database has subdivisions" },
     { "now", "TIME", "check as of this time: dated rules, review dates" },
     { NULL, NULL, NULL }
 };
@@ -38,11 +40,16 @@ static const sp_cli_opt_t  sp_cli_check_opts[] = {
 
 const sp_cli_verb_t  sp_cli_check = {
     "check",
-    "FILE|DIR [--strict] [--format text|json] [--now TIME]",
+    "FILE|DIR [--strict] [--format text|json|sarif] [--regions] [--now TIME]",
     "Checks a policy and says what is wrong, where, and what would fit",
     "DIR means DIR/policy.yaml. The policy is read by the same loader as in\n"
-    "the gate: what passes here loads there. Exit code 0: no errors; 1: it\n"
-    "has errors (with --strict: or warnings) or cannot be read.\n\n"
+    "the gate: what passes here loads there. Then it is analysed as a whole,\n"
+    "over all requests at once: rules that can never match, that others make\n"
+    "useless, exceptions that open nothing; and each of its invariants is\n"
+    "proved, or refuted with a request for `sallyport explain`. `sallyport\n"
+    "help SP301` explains the code of a message.\n\n"
+    "Exit code 0: no errors; 1: it has errors (with --strict: or warnings) or\n"
+    "cannot be read. sarif is SARIF 2.1.0, which code hosts show in line.\n\n"
     "  sallyport check policy/\n"
     "  sallyport check --strict --now 2027-01-01 policy/policy.yaml\n",
     sp_cli_check_opts,
@@ -52,31 +59,28 @@ const sp_cli_verb_t  sp_cli_check = {
 };
 
 
-static const char *const  sp_kind_names[SP_KINDS] = {
-    "deny", "allow", "throttle", "flag", "exception"
-};
-
-
 static int
 sp_cli_check_run(const sp_cli_args_t *args)
 {
-    int                ok, json;
+    int                rc, format;
     char              *file;
+    sp_check_t         check;
     sp_diags_t         diags;
     const char        *now;
     sp_policy_t       *policy;
     sp_analysis_t      analysis;
     sp_policy_opts_t   opts;
 
-    json = sp_cli_format(args);
+    format = sp_cli_check_format(args);
 
-    if (json == -1) {
+    if (format == -1) {
         return SP_CLI_USAGE;
     }
 
     memset(&opts, 0, sizeof(opts));
     memset(&analysis, 0, sizeof(analysis));
     opts.now = (int64_t) time(NULL);
+    opts.has_regions = sp_cli_opt(args, "regions") != NULL;
     now = sp_cli_opt(args, "now");
 
     if (now != NULL && sp_cli_time(sp_cstr(now), opts.now, &opts.now) != SP_OK)
@@ -95,41 +99,88 @@ sp_cli_check_run(const sp_cli_args_t *args)
     sp_diags_init(&diags);
     policy = sp_policy_load_analysed(file, &opts, &diags, &analysis);
 
-    ok = policy != NULL
-         && !(sp_cli_opt(args, "strict") != NULL && diags.warnings != 0);
+    check.policy = policy;
+    check.diags = &diags;
+    check.analysis = &analysis;
+    check.file = file;
+    check.ok = policy != NULL
+               && !(sp_cli_opt(args, "strict") != NULL
+                    && diags.warnings != 0);
 
-    if (json) {
-        if (sp_cli_json_print(sp_cli_check_json(policy, &diags, file, ok))
-            != SP_OK)
-        {
-            ok = 0;
-        }
-
-    } else {
-        sp_cli_check_text(policy, &diags, file, ok);
-    }
+    rc = sp_cli_check_print(&check, format);
 
     sp_diags_free(&diags);
     free(policy);
     free(file);
 
-    return ok ? SP_CLI_FINE : SP_CLI_REFUSED;
+    return rc;
+}
+
+
+static int
+sp_cli_check_format(const sp_cli_args_t *args)
+{
+    size_t                    i;
+    const char               *format;
+    static const char *const  formats[] = { "text", "json", "sarif" };
+
+    format = sp_cli_opt(args, "format");
+
+    for (i = 0; i < sp_nelts(formats); i++) {
+        if (format == NULL || strcmp(format, formats[i]) == 0) {
+            return (int) i;
+        }
+    }
+
+    sp_cli_error_near(format, formats, sp_nelts(formats),
+                      "--format is text, json or sarif, not '%s'", format);
+
+    return -1;
+}
+
+
+static int
+sp_cli_check_print(const sp_check_t *check, int format)
+{
+    sp_rc_t  rc;
+
+    rc = SP_OK;
+
+    switch (format) {
+
+    case SP_CHECK_JSON:
+        rc = sp_cli_json_print(sp_check_json(check));
+        break;
+
+    case SP_CHECK_SARIF:
+        rc = sp_cli_json_print(sp_check_sarif(check));
+        break;
+
+    default:
+        sp_cli_check_text(check);
+    }
+
+    return check->ok && rc == SP_OK ? SP_CLI_FINE : SP_CLI_REFUSED;
 }
 
 
 static void
-sp_cli_check_text(const sp_policy_t *policy, const sp_diags_t *diags,
-    const char *file, int ok)
+sp_cli_check_text(const sp_check_t *check)
 {
-    int       i, n[SP_KINDS];
-    char      hash[2 * SP_POLICY_HASH_LEN];
-    sp_str_t  s;
+    int                 i, n[SP_CHECK_KINDS];
+    char                hash[2 * SP_POLICY_HASH_LEN];
+    sp_str_t            s;
+    const sp_diags_t   *diags;
+    const sp_policy_t  *policy;
+
+    diags = check->diags;
+    policy = check->policy;
 
     sp_diags_print(diags, stderr);
     (void) fflush(stderr);
 
-    printf("%s: %s, %u error%s, %u warning%s", file,
-           ok ? "fine" : policy != NULL ? "refused by --strict" : "refused",
+    printf("%s: %s, %u error%s, %u warning%s", check->file,
+           check->ok ? "fine" : policy != NULL ? "refused by --strict" : "refused",
            diags->errors, diags->errors == 1 ? "" : "s", diags->warnings,
            diags->warnings == 1 ? "" : "s");
 
@@ -138,6 +189,7 @@ sp_cli_check_text(const sp_policy_t *policy, const sp_diags_t *diags,
     }
 
     putchar('\n');
+    sp_cli_check_analysis(check->analysis);
 
     if (policy == NULL) {
         return;
@@ -150,10 +202,10 @@ sp_cli_check_text(const sp_policy_t *policy, const sp_diags_t *diags,
     printf(" revision ");
     sp_cli_print_safe(stdout, s);
 
-    sp_cli_check_count(policy, n);
+    sp_check_count(policy, n);
 
-    for (i = 0; i < SP_KINDS; i++) {
-        printf("%s%d %s", i == 0 ? ": " : ", ", n[i], sp_kind_names[i]);
+    for (i = 0; i < SP_CHECK_KINDS; i++) {
+        printf("%s%d %s", i == 0 ? ": " : ", ", n[i], sp_check_kind(i));
     }
 
     sp_hex(sp_policy_hash(policy), SP_POLICY_HASH_LEN, (unsigned char *) hash);
@@ -162,94 +214,44 @@ sp_cli_check_text(const sp_policy_t *policy, const sp_diags_t *diags,
 }
 
 
-static json_t *
-sp_cli_check_json(const sp_policy_t *policy, const sp_diags_t *diags,
-    const char *file, int ok)
-{
-    json_t    *root, *list;
-    unsigned   i;
-
-    list = json_array();
-
-    for (i = 0; i < diags->n; i++) {
-        json_array_append_new(list, sp_cli_check_diag(&diags->items[i]));
-    }
-
-    root = json_pack("{s:b, s:s, s:i, s:i, s:i, s:o}", "ok", ok, "file", file,
-                     "errors", (int) diags->errors, "warnings",
-                     (int) diags->warnings, "dropped", (int) diags->dropped,
-                     "diagnostics", list);
-
-    json_object_set_new(root, "policy", policy != NULL
-                        ? sp_cli_check_policy(policy) : json_null());
-
-    return root;
-}
-
-
-static json_t *
-sp_cli_check_diag(const sp_diag_t *diag)
-{
-    char                      code[16];
-    json_t                   *row;
-    static const char *const  severities[] = { "error", "warning", "note" };
-
-    (void) snprintf(code, sizeof(code), "SP%03d", diag->code);
-
-    row = json_pack("{s:s, s:s, s:s?, s:i, s:i, s:i}", "code", code,
-                    "severity", severities[diag->severity], "file",
-                    diag->mark.file, "line", (int) diag->mark.line, "col",
-                    (int) diag->mark.col, "length", (int) diag->mark.len);
-
-    json_object_set_new(row, "message",
-                        sp_cli_json_str(sp_cstr(diag->message)));
-
-    if (diag->help != NULL) {
-        json_object_set_new(row, "help", sp_cli_json_str(sp_cstr(diag->help)));
-    }
-
-    if (diag->source != NULL) {
-        json_object_set_new(row, "source",
-                            sp_cli_json_str(sp_cstr(diag->source)));
-    }
-
-    return row;
-}
-
-
-static json_t *
-sp_cli_check_policy(const sp_policy_t *policy)
-{
-    int      i, n[SP_KINDS];
-    char     hash[2 * SP_POLICY_HASH_LEN];
-    json_t  *row, *rules;
-
-    rules = json_object();
-    sp_cli_check_count(policy, n);
-
-    for (i = 0; i < SP_KINDS; i++) {
-        json_object_set_new(rules, sp_kind_names[i], json_integer(n[i]));
-    }
-
-    sp_hex(sp_policy_hash(policy), SP_POLICY_HASH_LEN, (unsigned char *) hash);
-
-    row = json_pack("{s:o, s:o, s:s#, s:I, s:o}",
-                    "name", sp_cli_json_str(sp_policy_name(policy)),
-                    "revision", sp_cli_json_str(sp_policy_revision(policy)),
-                    "sha256", hash, (int) sizeof(hash),
-                    "bytes", (json_int_t) sp_policy_size(policy),
-                    "rules", rules);
-
-    return row;
-}
-
+/* A policy with errors of its own was not analysed. */
 
 static void
-sp_cli_check_count(const sp_policy_t *policy, int n[SP_KINDS])
+sp_cli_check_analysis(const sp_analysis_t *analysis)
+{
+    if (!analysis->done) {
+        return;
+    }
+
+    printf("analysed over %u variables, %u nodes", analysis->variables,
+           analysis->nodes);
+
+    if (analysis->invariants != 0) {
+        printf("; %u of %u invariant%s proved", analysis->proved,
+               analysis->invariants, analysis->invariants == 1 ? "" : "s");
+    }
+
+    putchar('\n');
+}
+
+
+const char *
+sp_check_kind(int kind)
+{
+    static const char *const  names[SP_CHECK_KINDS] = {
+        "deny", "allow", "throttle", "flag", "exception"
+    };
+
+    return names[kind];
+}
+
+
+void
+sp_check_count(const sp_policy_t *policy, int n[SP_CHECK_KINDS])
 {
     int  i;
 
-    memset(n, 0, SP_KINDS * sizeof(int));
+    memset(n, 0, SP_CHECK_KINDS * sizeof(int));
 
     for (i = 0; i < sp_policy_rules(policy); i++) {
         n[sp_policy_rule_kind(policy, i)]++;

@@ -83,6 +83,10 @@ extern const sp_cli_verb_t  sp_cli_account_suspend;
 extern const sp_cli_verb_t  sp_cli_account_restore;
 
 
+/* help_code.c: an exit code, or -1 if the word is no code of a message. */
+int sp_cli_help_code(const char *word);
+
+
 /* args.c */
 
 /* Fills "args"; SP_ERROR after a message (exit with SP_CLI_USAGE). */

@@ -219,7 +219,7 @@ sp_cli_unknown(int argc, char **argv)
 static int
 sp_cli_help(int argc, char **argv)
 {
-    int                   words;
+    int                   rc, words;
     const sp_cli_verb_t  *verb;
 
     if (argc == 0) {
@@ -232,6 +232,14 @@ sp_cli_help(int argc, char **argv)
     if (verb != NULL) {
         sp_cli_verb_help(verb, stdout);
         return SP_CLI_FINE;
+    }
+
+    if (argc == 1) {
+        rc = sp_cli_help_code(argv[0]);
+
+        if (rc != -1) {
+            return rc;
+        }
     }
 
     if (argc == 1 && sp_cli_group(argv[0], stdout) != 0) {
@@ -254,7 +262,8 @@ sp_cli_overview(FILE *out)
                 sp_cli_verbs[i]->summary);
     }
 
-    fputs("\n`sallyport help VERB` says more, with examples.\n"
+    fputs("\n`sallyport help VERB` says more, with examples; `sallyport help "
+          "SP201` what a\nmessage means.\n"
           "Exit codes: 0 fine, 1 refused or errors found, 3 differs, "
           "4 wrong command line.\n", out);
 }

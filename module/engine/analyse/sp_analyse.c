@@ -50,7 +50,7 @@ sp_analyse(const sp_policy_t *policy, int64_t now,
             mark.file = sp_analyse_mark(&a, 0, &line).file;
         }
 
-        sp_diag_add(diags, SP_DIAG_WARNING, 317, mark, SP_STR(""),
+        sp_diag_add(diags, SP_DIAG_WARNING, 320, mark, SP_STR(""),
                     sp_diag_text("rules are checked one by one, but not "
                                  "against each other"),
                     "this policy is too large to be analysed as a whole");
