@@ -75,7 +75,8 @@ typedef struct {
     sp_str_t        before;       /* "allow by verified", "60/min" */
     sp_str_t        after;
     const char    **facts;        /* "account.level 0, 1": what all of these
-                                     requests have in common */
+                                     have in common, but not all others that
+                                     either policy allows */
     unsigned        nfacts;
     const char     *example;      /* JSON for `sallyport explain`, or NULL */
 } sp_diff_region_t;

@@ -13,6 +13,7 @@
 #include "sp_diag.h"
 
 #include "check.h"
+#include "policy_open.h"
 
 
 typedef enum {
@@ -66,7 +67,6 @@ sp_cli_check_run(const sp_cli_args_t *args)
     char              *file;
     sp_check_t         check;
     sp_diags_t         diags;
-    const char        *now;
     sp_policy_t       *policy;
     sp_analysis_t      analysis;
     sp_policy_opts_t   opts;
@@ -81,12 +81,8 @@ sp_cli_check_run(const sp_cli_args_t *args)
     memset(&analysis, 0, sizeof(analysis));
     opts.now = (int64_t) time(NULL);
     opts.has_regions = sp_cli_opt(args, "regions") != NULL;
-    now = sp_cli_opt(args, "now");
 
-    if (now != NULL && sp_cli_time(sp_cstr(now), opts.now, &opts.now) != SP_OK)
-    {
-        sp_cli_error("--now: '%s' is no time; 2026-12-01, "
-                     "2026-12-01T08:00:00Z and +30d are", now);
+    if (sp_cli_now(args, &opts.now) != SP_OK) {
         return SP_CLI_USAGE;
     }
 

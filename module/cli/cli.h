@@ -64,6 +64,7 @@ struct sp_cli_verb_s {
 
 
 extern const sp_cli_verb_t  sp_cli_check;
+extern const sp_cli_verb_t  sp_cli_diff;
 extern const sp_cli_verb_t  sp_cli_explain;
 extern const sp_cli_verb_t  sp_cli_test;
 extern const sp_cli_verb_t  sp_cli_replay;

@@ -27,6 +27,7 @@ static void sp_cli_overview(FILE *out);
 
 static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_check,
+    &sp_cli_diff,
     &sp_cli_explain,
     &sp_cli_test,
     &sp_cli_replay,

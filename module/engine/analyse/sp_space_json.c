@@ -33,6 +33,7 @@ static void sp_line_place(sp_line_t *line, const char *key,
 static void sp_line_enum(sp_line_t *line, const char *key, int field,
     uint8_t value);
 static void sp_line_value(sp_line_t *line, int field, const sp_value_t *v);
+static int sp_line_asked(const sp_space_t *space, int field);
 static void sp_line_ip(sp_line_t *line, const sp_space_t *space,
     const sp_flesh_t *flesh);
 static void sp_line_account(sp_line_t *line, const sp_account_t *a);
@@ -231,6 +232,29 @@ sp_line_value(sp_line_t *line, int field, const sp_value_t *v)
 }
 
 
+/* Whether any policy reads the field: its neighbour may be all they ask. */
+
+static int
+sp_line_asked(const sp_space_t *space, int field)
+{
+    unsigned          p;
+    uint32_t          i;
+    const sp_node_t  *node;
+
+    for (p = 0; p < space->npolicies; p++) {
+        for (i = 0; i < space->policies[p]->nnodes; i++) {
+            node = sp_space_node(space, p, i);
+
+            if (node->op > SP_OP_NOT && node->field == field) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 sp_line_ip(sp_line_t *line, const sp_space_t *space, const sp_flesh_t *flesh)
 {
@@ -248,7 +272,8 @@ sp_line_ip(sp_line_t *line, const sp_space_t *space, const sp_flesh_t *flesh)
         if (space->of[field] < 0 || strncmp(name, "ip.", 3) != 0
             || field == SP_F_IP_REGISTERED
             || (field == SP_F_IP_REGION
-                && flesh->facts.v[field].state == SP_FACT_UNKNOWN))
+                && (flesh->facts.v[field].state == SP_FACT_UNKNOWN
+                    || !sp_line_asked(space, field))))
         {
             continue;
         }

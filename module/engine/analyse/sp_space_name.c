@@ -207,10 +207,14 @@ sp_name_pair(sp_space_t *space, const sp_halves_t *halves, sp_str_t head,
     uint32_t  n, made;
 
     static const char *const  fills[] = {
-        "other-1", "other-2", "some_3", "q4", "z5z", "w6", "v7", "y8"
+        "-1", "-2", "other-1", "other-2", "some_3", "q4", "z5z", "w6", "v7"
     };
 
-    for (i = 0, made = 0; i < sp_nelts(fills) && made < 3; i++) {
+    /* a name starts with a letter */
+
+    for (i = head.len ? 0 : 2, made = 0; i < sp_nelts(fills) && made < 3;
+         i++)
+    {
         n = out->n;
         sp_name_join(space, out, head, fills[i], tail, 0);
 

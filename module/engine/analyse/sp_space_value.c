@@ -212,7 +212,7 @@ sp_space_universe(sp_space_t *space)
 void
 sp_space_candidates(sp_space_t *space, sp_var_t *var)
 {
-    int                i, field;
+    int                i, first, field;
     sp_value_t         v;
     const sp_field_t  *row;
 
@@ -255,15 +255,17 @@ sp_space_candidates(sp_space_t *space, sp_var_t *var)
         break;
 
     case SP_T_ENUM:
-        if (field == SP_F_ACCOUNT_STATUS || field == SP_F_ACCOUNT_TYPE) {
-            v.u.i = field == SP_F_ACCOUNT_STATUS ? SP_STATUS_VERIFIED
-                                                 : SP_TYPE_ORGANIZATION;
-            sp_space_cand(space, var, &v, NULL);
-        }
+        first = field == SP_F_ACCOUNT_STATUS ? SP_STATUS_VERIFIED
+                : field == SP_F_ACCOUNT_TYPE ? SP_TYPE_ORGANIZATION : 0;
+        v.u.i = first;
+        sp_space_cand(space, var, &v, NULL);
 
         for (i = 0; row->values[i] != NULL; i++) {
             v.u.i = i;
-            sp_space_cand(space, var, &v, NULL);
+
+            if (i != first) {
+                sp_space_cand(space, var, &v, NULL);
+            }
         }
 
         break;
