@@ -10,11 +10,19 @@
 #include "sp_analyse_state.h"
 
 
+/* What a rule asks of its condition. */
+
+#define SP_COND_YES  1u
+#define SP_COND_NO   2u
+
+
 static void sp_cond_rule(sp_analyse_t *a, uint32_t at);
 static int sp_cond_branch(sp_analyse_t *a, uint32_t rule, uint32_t node,
     int odd);
 static char *sp_cond_clash(sp_analyse_t *a, uint32_t node);
-static int sp_cond_idle(sp_analyse_t *a, uint32_t rule, uint32_t node);
+static int sp_cond_idle(sp_analyse_t *a, uint32_t rule, uint32_t at,
+    unsigned counts);
+static int sp_cond_same(sp_analyse_t *a, sp_dd_t x, sp_dd_t y);
 static int sp_cond_guard(sp_analyse_t *a, uint32_t node);
 static void sp_cond_without(sp_analyse_t *a, uint32_t at, uint32_t omit,
     sp_dd_t *yes, sp_dd_t *no);
@@ -77,7 +85,10 @@ sp_cond_rule(sp_analyse_t *a, uint32_t at)
     }
 
     if (!sp_cond_branch(a, at, rule->cond, 0)) {
-        (void) sp_cond_idle(a, at, rule->cond);
+        (void) sp_cond_idle(a, at, rule->cond,
+                            rule->skip || rule->kind == SP_RULE_ALLOW
+                            || rule->kind == SP_RULE_EXCEPTION
+                            ? SP_COND_YES : SP_COND_YES | SP_COND_NO);
     }
 }
 
@@ -157,21 +168,27 @@ sp_cond_clash(sp_analyse_t *a, uint32_t at)
 }
 
 
-/* A part that says nothing which its neighbours do not say. */
+/*
+ * A part that says nothing which its neighbours do not say. Where only "true"
+ * counts, what is false and what is unsure need not be told apart; under a
+ * "not" it is the other way round.
+ */
 
 static int
-sp_cond_idle(sp_analyse_t *a, uint32_t rule, uint32_t at)
+sp_cond_idle(sp_analyse_t *a, uint32_t rule, uint32_t at, unsigned counts)
 {
     sp_dd_t           y, n, yes, no;
-    sp_dds_t         *dds;
     uint32_t          i;
     const sp_node_t  *node;
 
-    dds = a->space->dds;
     node = sp_space_node(a->space, 0, at);
 
     if (node->op > SP_OP_NOT) {
         return 0;
+    }
+
+    if (node->op == SP_OP_NOT && counts != (SP_COND_YES | SP_COND_NO)) {
+        counts ^= SP_COND_YES | SP_COND_NO;
     }
 
     sp_space_cond(a->space, 0, at, &y, &n);
@@ -181,10 +198,8 @@ sp_cond_idle(sp_analyse_t *a, uint32_t rule, uint32_t at)
         if (node->op != SP_OP_NOT && !sp_cond_guard(a, i)) {
             sp_cond_without(a, at, i, &yes, &no);
 
-            if (sp_analyse_never(a, sp_dd_minus(dds, y, yes))
-                && sp_analyse_never(a, sp_dd_minus(dds, yes, y))
-                && sp_analyse_never(a, sp_dd_minus(dds, n, no))
-                && sp_analyse_never(a, sp_dd_minus(dds, no, n)))
+            if ((!(counts & SP_COND_YES) || sp_cond_same(a, y, yes))
+                && (!(counts & SP_COND_NO) || sp_cond_same(a, n, no)))
             {
                 sp_analyse_node(a, SP_DIAG_WARNING, 306, rule, i, NULL,
                                 "this part changes nothing: what stands "
@@ -193,12 +208,20 @@ sp_cond_idle(sp_analyse_t *a, uint32_t rule, uint32_t at)
             }
         }
 
-        if (sp_cond_idle(a, rule, i)) {
+        if (sp_cond_idle(a, rule, i, counts)) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+static int
+sp_cond_same(sp_analyse_t *a, sp_dd_t x, sp_dd_t y)
+{
+    return sp_analyse_never(a, sp_dd_minus(a->space->dds, x, y))
+           && sp_analyse_never(a, sp_dd_minus(a->space->dds, y, x));
 }
 
 
