@@ -73,6 +73,7 @@ extern const sp_cli_verb_t  sp_cli_lists;
 extern const sp_cli_verb_t  sp_cli_exceptions;
 extern const sp_cli_verb_t  sp_cli_fields;
 extern const sp_cli_verb_t  sp_cli_reasons;
+extern const sp_cli_verb_t  sp_cli_schema;
 extern const sp_cli_verb_t  sp_cli_key_new;
 extern const sp_cli_verb_t  sp_cli_key_hash;
 extern const sp_cli_verb_t  sp_cli_key_import;

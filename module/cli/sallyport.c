@@ -36,6 +36,7 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_exceptions,
     &sp_cli_fields,
     &sp_cli_reasons,
+    &sp_cli_schema,
     &sp_cli_key_new,
     &sp_cli_key_hash,
     &sp_cli_key_import,
