@@ -194,7 +194,7 @@ const rows = {
     'body 1 MB': { change: { body: '2m' }, load: plain({ body: 1048576 }) },
     ...Object.fromEntries([100000, 1000000].map((n) =>
         [`${n} accounts`, { accounts: n, change: {
-            zone: n > 100000 ? '2g' : '256m', store: ' ttl=10m' } }])),
+            zone: n > 100000 ? '2048m' : '256m', store: ' ttl=10m' } }])),
     ...Object.fromEntries([10, 100, 1000, 10000].map((n) =>
         [`${n} rules`, { change: (bed) =>
             ({ policy: policyOf(bed, n) }) }])),
