@@ -48,6 +48,9 @@ export function printRivals(r) {
     console.log('\nmemory of the process, MiB: ' +
         Object.entries(r.memory_mib).map(([n, v]) => `${n} ${v}`).join(', '));
 
+    console.log(`slices taken again, for an answer that was not 200: ` +
+        r.taken_again);
+
     for (const [name, why] of Object.entries(r.left_out)) {
         console.log(`left out: ${name}: ${why}`);
     }
