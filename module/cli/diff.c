@@ -221,6 +221,9 @@ sp_cli_diff_region(const sp_diff_region_t *region)
 
     if (region->example != NULL) {
         printf("    example: %s\n", region->example);
+
+    } else {
+        printf("    no example could be made: there may be none\n");
     }
 }
 

@@ -12,7 +12,7 @@
 #include "sp_analyse_state.h"
 
 
-#define SP_INVARIANT_TRIES  24
+#define SP_INVARIANT_TRIES  64
 
 
 static void sp_invariant_check(sp_analyse_t *a, uint32_t at);

@@ -423,16 +423,26 @@ sp_dd_apply(sp_dds_t *dds, unsigned op, sp_dd_t a, sp_dd_t b)
 
 
 void
-sp_dd_path(const sp_dds_t *dds, sp_dd_t a, uint32_t *values)
+sp_dd_path(const sp_dds_t *dds, sp_dd_t a, unsigned turn, uint32_t *values)
 {
-    uint32_t  i, var;
+    uint32_t  i, var, width;
 
     memset(values, 0, dds->nvars * sizeof(uint32_t));
 
     while (a > SP_DD_TRUE) {
         var = sp_dd_var(dds, a);
+        width = dds->widths[var];
+        i = 0;
 
-        for (i = 0; sp_dd_kid(dds, a, i) == SP_DD_FALSE; i++) { /* void */ }
+        /* each time some variables start elsewhere */
+
+        if (turn != 0 && sp_dd_mix(turn, var) % 3 == 0) {
+            i = sp_dd_mix(var, turn) % width;
+        }
+
+        while (sp_dd_kid(dds, a, i) == SP_DD_FALSE) {
+            i = (i + 1) % width;
+        }
 
         values[var] = i;
         a = sp_dd_kid(dds, a, i);

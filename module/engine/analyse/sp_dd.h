@@ -54,9 +54,11 @@ int sp_dd_apart(sp_dds_t *dds, sp_dd_t a, sp_dd_t b);
 
 /*
  * An assignment that fulfils "a" (not false): values[] gets one of each
- * variable, always the lowest that will do.
+ * variable. By "turn" 0 always the lowest that will do, by others one or the
+ * other.
  */
-void sp_dd_path(const sp_dds_t *dds, sp_dd_t a, uint32_t *values);
+void sp_dd_path(const sp_dds_t *dds, sp_dd_t a, unsigned turn,
+    uint32_t *values);
 
 /* Value of the function at values[]. */
 int sp_dd_at(const sp_dds_t *dds, sp_dd_t a, const uint32_t *values);

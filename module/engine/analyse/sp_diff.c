@@ -14,7 +14,7 @@
 #include "sp_diff_state.h"
 
 
-#define SP_DIFF_TRIES  16
+#define SP_DIFF_TRIES  48
 
 
 static int sp_diff_prepare(sp_diff_t *diff);

@@ -221,57 +221,39 @@ sp_outcome_throttle(sp_outcome_t *o, uint32_t at)
 }
 
 
-/*
- * A path that cannot be made flesh is left out with all others that ask the
- * same of what is compared, of sets and of shares: those are what is hard.
- */
+/* The most ordinary one first; if that cannot be made, others. */
 
 sp_rc_t
 sp_outcome_example(sp_space_t *space, sp_dd_t where, unsigned tries,
     unsigned policy, int decision, sp_flesh_t *flesh, sp_verdict_t *verdict)
 {
-    sp_dd_t    cube, *kids;
-    unsigned   i;
+    unsigned   turn;
     uint32_t  *values;
 
     values = calloc(space->nvars + 1, sizeof(uint32_t));
-    kids = calloc(SP_DD_WIDTH, sizeof(sp_dd_t));
 
-    while (values != NULL && kids != NULL && tries-- != 0
-           && where != SP_DD_FALSE && !sp_space_void(space))
-    {
-        sp_dd_path(space->dds, where, values);
+    if (values == NULL || where == SP_DD_FALSE) {
+        free(values);
+        return SP_DECLINED;
+    }
 
-        if (sp_space_flesh(space, values, flesh) == SP_OK) {
-            sp_decide(space->policies[policy], &flesh->facts, SP_STAGE_WHOLE,
-                      verdict);
+    for (turn = 0; turn < tries && !sp_space_void(space); turn++) {
+        sp_dd_path(space->dds, where, turn, values);
 
-            if (verdict->decision == decision) {
-                free(values);
-                free(kids);
-                return SP_OK;
-            }
+        if (sp_space_flesh(space, values, flesh) != SP_OK) {
+            continue;
         }
 
-        for (cube = SP_DD_TRUE, i = space->nvars; i-- != 0; ) {
+        sp_decide(space->policies[policy], &flesh->facts, SP_STAGE_WHOLE,
+                  verdict);
 
-            if (space->vars[i].kind == SP_VAR_FACTS
-                && space->vars[i].width > 8)
-            {
-                continue;
-            }
-
-            memset(kids, 0, space->vars[i].width * sizeof(sp_dd_t));
-            kids[values[i]] = SP_DD_TRUE;
-            cube = sp_dd_and(space->dds, cube,
-                             sp_dd_node(space->dds, i, kids));
+        if (verdict->decision == decision) {
+            free(values);
+            return SP_OK;
         }
-
-        where = sp_dd_minus(space->dds, where, cube);
     }
 
     free(values);
-    free(kids);
 
     return SP_DECLINED;
 }

@@ -15,8 +15,9 @@
 #include "sp_space.h"
 
 
-#define SP_FLESH_TRIES   4000    /* picks of compared values */
-#define SP_FLESH_SHARES  400     /* combinations of shares */
+#define SP_FLESH_TRIES   2000    /* picks of compared values looked at */
+#define SP_FLESH_WHOLE   48      /* requests made whole and asked about */
+#define SP_FLESH_SHARES  600     /* combinations of shares */
 #define SP_FLESH_PICKS   8       /* values of one class tried */
 #define SP_FLESH_IDS     500     /* accounts looked at for canaries */
 
@@ -28,15 +29,18 @@ typedef struct {
     unsigned        *vars;       /* that are compared */
     unsigned         n;
     unsigned         tries;
+    unsigned         whole;
 } sp_search_t;
 
 
-static sp_rc_t sp_flesh_shares(sp_search_t *s);
+static sp_rc_t sp_flesh_shares(sp_search_t *s, int listed);
+static int sp_flesh_share_fits(const sp_search_t *s, int listed);
 static sp_rc_t sp_flesh_search(sp_search_t *s, unsigned at);
 static int sp_flesh_agree(const sp_search_t *s, unsigned at);
 static void sp_flesh_put(const sp_search_t *s, int field, unsigned policy);
 static sp_rc_t sp_flesh_try(sp_search_t *s);
 static int sp_flesh_canaries(sp_search_t *s);
+static void sp_flesh_rename(sp_search_t *s, sp_str_t id);
 static int sp_flesh_sorted(const sp_search_t *s);
 static int sp_flesh_named(const sp_search_t *s, sp_str_t id);
 static void sp_flesh_facts(sp_search_t *s);
@@ -81,7 +85,18 @@ sp_space_flesh(sp_space_t *space, const uint32_t *values, sp_flesh_t *flesh)
         }
     }
 
-    rc = sp_flesh_search(&s, 0);
+    /* shares depend on no other pick: they are found first, once */
+
+    rc = sp_flesh_shares(&s, 0);
+
+    if (rc == SP_OK) {
+        rc = sp_flesh_shares(&s, 1);
+    }
+
+    if (rc == SP_OK) {
+        rc = sp_flesh_search(&s, 0);
+    }
+
     free(s.vars);
 
     return rc;
@@ -130,14 +145,16 @@ sp_flesh_search(sp_search_t *s, unsigned at)
     const sp_var_t  *v;
 
     if (at == s->n) {
-        return sp_flesh_shares(s);
+        return s->whole++ < SP_FLESH_WHOLE ? sp_flesh_try(s) : SP_DECLINED;
     }
 
     var = s->vars[at];
     v = &s->space->vars[var];
 
     for (i = v->first[s->values[var]], tried = 0;
-         i < v->n && tried < SP_FLESH_PICKS && s->tries < SP_FLESH_TRIES; i++)
+         i < v->n && tried < SP_FLESH_PICKS && s->tries < SP_FLESH_TRIES
+         && s->whole < SP_FLESH_WHOLE;
+         i++)
     {
         if (v->cands[i].class != s->values[var]) {
             continue;
@@ -223,26 +240,35 @@ sp_flesh_put(const sp_search_t *s, int field, unsigned policy)
 }
 
 
-/* Intervals that fit together are looked for among those of each class. */
+/*
+ * Intervals that fit together are looked for among the first of each class:
+ * those of owners, then those of listed parties.
+ */
 
 static sp_rc_t
-sp_flesh_shares(sp_search_t *s)
+sp_flesh_shares(sp_search_t *s, int listed)
 {
-    unsigned         i, n, tries;
-    uint32_t         k;
-    unsigned         vars[16];
-    const sp_var_t  *v;
+    unsigned          i, n, tries, picked[16], vars[16];
+    uint32_t          k;
+    const sp_var_t   *v;
+    const sp_node_t  *node;
 
     for (i = 0, n = 0; i < s->space->nvars; i++) {
-        if (s->space->vars[i].kind == SP_VAR_SHARE && n < sp_nelts(vars)) {
+        v = &s->space->vars[i];
+        node = v->kind == SP_VAR_SHARE
+               ? sp_space_node(s->space, v->policy, v->node) : NULL;
+
+        if (node != NULL && n < sp_nelts(vars)
+            && (node->other == SP_FN_LISTED_SHARE) == listed)
+        {
+            picked[n] = 0;
             vars[n++] = i;
-            s->flesh->picks[i] = s->space->vars[i].first[s->values[i]];
         }
     }
 
-    for (tries = 0; tries < SP_FLESH_SHARES; tries++) {
+    for (tries = 0; n != 0 && tries < SP_FLESH_SHARES; tries++) {
 
-        if (sp_flesh_try(s) == SP_OK) {
+        if (sp_flesh_share_fits(s, listed)) {
             return SP_OK;
         }
 
@@ -255,20 +281,64 @@ sp_flesh_shares(sp_search_t *s)
                  k < v->n && v->cands[k].class != s->values[vars[i]]; k++)
             { /* void */ }
 
-            if (k < v->n) {
+            if (k < v->n && ++picked[i] < SP_FLESH_PICKS) {
                 s->flesh->picks[vars[i]] = k;
                 break;
             }
 
+            picked[i] = 0;
             s->flesh->picks[vars[i]] = v->first[s->values[vars[i]]];
         }
 
         if (i == n) {
-            break;
+            return SP_DECLINED;
         }
     }
 
-    return SP_DECLINED;
+    return n == 0 ? SP_OK : SP_DECLINED;
+}
+
+
+/* Whether a record of these picks has the shares that it must have. */
+
+static int
+sp_flesh_share_fits(const sp_search_t *s, int listed)
+{
+    unsigned           p, value;
+    uint32_t           i;
+    sp_facts_t        *facts;
+    const sp_atom_t   *atom;
+    const sp_node_t   *node;
+    const sp_space_t  *space;
+
+    space = s->space;
+    facts = &s->flesh->facts;
+    sp_flesh_record(space, s->values, s->flesh);
+    facts->account_state = SP_ACCTFACT_FOUND;
+    facts->account = &s->flesh->account;
+
+    for (p = 0; p < space->npolicies; p++) {
+        for (i = 0; i < space->policies[p]->nnodes; i++) {
+            node = sp_space_node(space, p, i);
+
+            if (node->op != SP_OP_SHARE
+                || (node->other == SP_FN_LISTED_SHARE) != listed)
+            {
+                continue;
+            }
+
+            atom = &space->atoms[p][i];
+            value = sp_dd_at(space->dds, atom->yes, s->values) ? SP_TRUE
+                    : sp_dd_at(space->dds, atom->no, s->values) ? SP_FALSE
+                    : SP_UNSURE;
+
+            if ((sp_expr_eval(space->policies[p], i, facts) & 3) != value) {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
 }
 
 
@@ -286,31 +356,66 @@ sp_flesh_try(sp_search_t *s)
 static int
 sp_flesh_canaries(sp_search_t *s)
 {
-    int         n;
-    sp_value_t *v;
-
-    v = &s->flesh->facts.v[SP_F_ACCOUNT_ID];
+    int              at, n;
+    char             id[SP_ID_LEN + 1];
+    uint32_t         i;
+    const sp_var_t  *var;
 
     if (sp_flesh_sorted(s)) {
         return 1;
     }
 
-    if (sp_flesh_named(s, v->u.s)) {
-        return 0;
+    at = s->space->of[SP_F_ACCOUNT_ID];
+
+    if (at >= 0) {
+        var = &s->space->vars[at];
+
+        for (i = var->first[s->values[at]]; i < var->n; i++) {
+
+            if (var->cands[i].class == s->values[at]) {
+                sp_flesh_rename(s, var->cands[i].v[0].u.s);
+
+                if (sp_flesh_sorted(s)) {
+                    return 1;
+                }
+            }
+        }
+
+        if (s->values[at] != var->cands[0].class) {
+            return 0;
+        }
     }
 
+    /* a name that nobody knows; that it is one is asked for with the rest */
+
     for (n = 1; n < SP_FLESH_IDS; n++) {
-        s->flesh->account.id_len = (uint8_t)
-            snprintf(s->flesh->account.id, SP_ID_LEN, "acct_example_%d", n);
-        v->u.s.data = (unsigned char *) s->flesh->account.id;
-        v->u.s.len = s->flesh->account.id_len;
+        (void) snprintf(id, sizeof(id), "acct_example_%d", n);
+        sp_flesh_rename(s, sp_cstr(id));
 
         if (sp_flesh_sorted(s)) {
-            return 1;
+            return !sp_flesh_named(s, sp_cstr(id));
         }
     }
 
     return 0;
+}
+
+
+static void
+sp_flesh_rename(sp_search_t *s, sp_str_t id)
+{
+    sp_value_t  *v;
+
+    if (id.len == 0 || id.len > SP_ID_LEN) {
+        return;
+    }
+
+    memcpy(s->flesh->account.id, id.data, id.len);
+    s->flesh->account.id_len = (uint8_t) id.len;
+
+    v = &s->flesh->facts.v[SP_F_ACCOUNT_ID];
+    v->u.s.data = (unsigned char *) s->flesh->account.id;
+    v->u.s.len = id.len;
 }
 
 

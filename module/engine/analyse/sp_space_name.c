@@ -62,6 +62,12 @@ sp_space_names(sp_space_t *space, int team, sp_names_t *out)
 
     memset(&halves, 0, sizeof(halves));
 
+    /* but for models, a name that no list has is the most ordinary */
+
+    if (team < 0 || team != space->team[SP_F_MODEL_ID]) {
+        sp_name_pairs(space, &halves, out);
+    }
+
     for (p = 0; p < space->npolicies; p++) {
         policy = space->policies[p];
 

@@ -23,6 +23,13 @@ typedef struct {
 } sp_making_t;
 
 
+typedef struct {
+    unsigned  n;           /* shares that are asked for */
+    int       low, high;   /* of owner_share() */
+    int       largest, most;   /* of largest_owner() */
+} sp_holdings_t;
+
+
 static const sp_value_t *sp_record_pick(const sp_making_t *m, int field);
 static uint8_t sp_record_enum(const sp_making_t *m, int field, uint8_t other);
 static sp_place_t sp_record_pick_place(const sp_making_t *m, int field,
@@ -38,8 +45,10 @@ static void sp_record_tags(const sp_making_t *m);
 static void sp_record_owners(const sp_making_t *m, int needed);
 static void sp_record_holding(sp_account_t *a, sp_place_t place, int min,
     int max);
-static sp_place_t sp_record_place_of(const sp_making_t *m,
-    const sp_var_t *var, int in);
+static void sp_record_wanted(const sp_making_t *m, sp_holdings_t *want);
+static int sp_record_level(const sp_making_t *m, int level, int low);
+static sp_place_t sp_record_place_at(const sp_making_t *m, int level);
+static int sp_record_share_of(const sp_making_t *m, unsigned at);
 static void sp_record_listed(const sp_making_t *m);
 static void sp_record_own(const sp_making_t *m);
 static size_t sp_record_own_text(const sp_making_t *m, int field,
@@ -459,69 +468,29 @@ sp_record_tags(const sp_making_t *m)
 
 
 /*
- * Holdings that give the picked intervals: one list after the other, the
- * smallest share first, each in a place that is on as few others as can be.
+ * Holdings that give the picked intervals. Shares that are known rise from
+ * list to list: what the first has is on all of them, what the next has more
+ * is on it and on those above, and so on.
  */
 
 static void
 sp_record_owners(const sp_making_t *m, int needed)
 {
-    int                low, high, least, largest, most, piece, left, sum;
-    unsigned           i, n;
-    sp_place_t         place;
-    sp_account_t      *a;
-    const sp_var_t    *var, *main;
-    const sp_node_t   *node;
-    const sp_cand_t   *cand;
+    int             low, level, next, piece, left;
+    sp_place_t      place;
+    sp_account_t   *a;
+    sp_holdings_t   want;
 
     a = &m->flesh->account;
-    low = high = least = largest = most = -1;
-    main = NULL;
-    n = 0;
+    sp_record_wanted(m, &want);
 
-    for (i = 0; i < m->space->nvars; i++) {
-        var = &m->space->vars[i];
-
-        if (var->kind != SP_VAR_SHARE) {
-            continue;
-        }
-
-        node = sp_space_node(m->space, var->policy, var->node);
-        cand = &var->cands[m->flesh->picks[i]];
-
-        if (node->other == SP_FN_LISTED_SHARE) {
-            continue;
-        }
-
-        n++;
-
-        if (node->other == SP_FN_LARGEST_OWNER) {
-            largest = sp_space_low(&cand->v[0]) > largest
-                      ? sp_space_low(&cand->v[0]) : largest;
-            most = sp_space_high(&cand->v[0]) > most
-                   ? sp_space_high(&cand->v[0]) : most;
-
-        } else {
-            low = sp_space_low(&cand->v[0]) > low
-                  ? sp_space_low(&cand->v[0]) : low;
-            least = least < 0 || sp_space_low(&cand->v[0]) < least
-                    ? sp_space_low(&cand->v[0]) : least;
-            high = sp_space_high(&cand->v[0]) > high
-                   ? sp_space_high(&cand->v[0]) : high;
-        }
-
-        if (main == NULL || sp_space_low(&cand->v[0]) > 0) {
-            main = var;
-        }
-    }
-
-    if (n == 0 && !needed && a->owners_as_of == SP_TIME_ABSENT) {
+    if (want.n == 0 && !needed && a->owners_as_of == SP_TIME_ABSENT) {
         return;
     }
 
-    if (n != 0 && !needed && low <= 0 && largest <= 0
-        && (high < 0 || high == SP_SHARE_ALL)
-        && (most < 0 || most == SP_SHARE_ALL)
+    if (want.n != 0 && !needed && want.low <= 0 && want.largest <= 0
+        && (want.high < 0 || want.high == SP_SHARE_ALL)
+        && (want.most < 0 || want.most == SP_SHARE_ALL)
         && a->type != SP_TYPE_INDIVIDUAL)
     {
         return;
@@ -535,40 +504,179 @@ sp_record_owners(const sp_making_t *m, int needed)
         a->owners_as_of = m->now - 30 * SP_RECORD_DAY;
     }
 
-    if (n == 0) {
+    if (want.n == 0) {
         (void) sp_place_parse(SP_STR("SG"), &place);
         sp_record_holding(a, place, SP_SHARE_ALL, SP_SHARE_ALL);
         return;
     }
 
-    low = low < 0 ? largest : low;
-    high = high < 0 ? (most < 0 ? SP_SHARE_ALL : most) : high;
-    largest = largest < 0 ? low : largest;
+    low = want.low > want.largest ? want.low : want.largest;
 
-    /* several lists: what is on the least of them is on all */
+    for (level = 0; level < low && a->nowners < SP_OWNERS_MAX - 4;
+         level = next)
+    {
+        next = sp_record_level(m, level, low);
+        place = sp_record_place_at(m, next);
 
-    place = sp_record_place_of(m, main, 1);
-    left = low;
-    sum = 0;
-
-    while (left > 0 && a->nowners < SP_OWNERS_MAX - 2) {
-        piece = left < largest || largest <= 0 ? left : largest;
-        sp_record_holding(a, place, piece,
-                          a->nowners == 0 && most > piece ? most : piece);
-        left -= piece;
-        sum += piece;
+        for (left = next - level; left > 0 && a->nowners < SP_OWNERS_MAX - 3;
+             left -= piece)
+        {
+            piece = want.largest > 0 && left > want.largest ? want.largest
+                                                            : left;
+            sp_record_holding(a, place, piece,
+                              a->nowners == 0 && want.most > piece
+                              ? want.most : piece);
+        }
     }
 
-    if (low <= 0 && most > 0) {
-        sp_record_holding(a, place, 0, most);
+    if (low <= 0 && want.most > 0) {
+        sp_record_holding(a, sp_record_place_at(m, 1), 0, want.most);
     }
 
-    if (high < SP_SHARE_ALL) {
-        place = sp_record_place_of(m, main, 0);
-        sp_record_holding(a, place, SP_SHARE_ALL - high,
-                          SP_SHARE_ALL - high);
-        sum += SP_SHARE_ALL - high;
+    if (want.high < 0) {
+        want.high = want.most < 0 ? SP_SHARE_ALL : want.most;
     }
+
+    if (want.high < SP_SHARE_ALL) {
+        sp_record_holding(a, sp_record_place_at(m, SP_SHARE_ALL + 1),
+                          SP_SHARE_ALL - want.high,
+                          SP_SHARE_ALL - want.high);
+    }
+}
+
+
+/* The greatest ends of the picked intervals; -1: none is asked for. */
+
+static void
+sp_record_wanted(const sp_making_t *m, sp_holdings_t *want)
+{
+    int                low, high;
+    unsigned           i;
+    const sp_var_t    *var;
+    const sp_node_t   *node;
+    const sp_value_t  *v;
+
+    want->low = want->high = want->largest = want->most = -1;
+    want->n = 0;
+
+    for (i = 0; i < m->space->nvars; i++) {
+        var = &m->space->vars[i];
+        node = var->kind == SP_VAR_SHARE
+               ? sp_space_node(m->space, var->policy, var->node) : NULL;
+
+        if (node == NULL || node->other == SP_FN_LISTED_SHARE) {
+            continue;
+        }
+
+        want->n++;
+        v = &var->cands[m->flesh->picks[i]].v[0];
+        low = sp_space_low(v);
+        high = sp_space_high(v);
+
+        if (node->other == SP_FN_LARGEST_OWNER) {
+            want->largest = low > want->largest ? low : want->largest;
+            want->most = high > want->most ? high : want->most;
+
+        } else {
+            want->low = low > want->low ? low : want->low;
+            want->high = high > want->high ? high : want->high;
+        }
+    }
+}
+
+
+/* The next share above "level" that a list is to have. */
+
+static int
+sp_record_level(const sp_making_t *m, int level, int low)
+{
+    int               next, is;
+    unsigned          i;
+    const sp_var_t   *var;
+    const sp_node_t  *node;
+
+    next = low;
+
+    for (i = 0; i < m->space->nvars; i++) {
+        var = &m->space->vars[i];
+        node = var->kind == SP_VAR_SHARE
+               ? sp_space_node(m->space, var->policy, var->node) : NULL;
+
+        if (node != NULL && node->other == SP_FN_OWNER_SHARE) {
+            is = sp_space_low(&var->cands[m->flesh->picks[i]].v[0]);
+            next = is > level && is < next ? is : next;
+        }
+    }
+
+    return next;
+}
+
+
+/*
+ * A place on all lists that are to have this much, and on no other; if there
+ * is none, one that is right for as many as can be.
+ */
+
+static sp_place_t
+sp_record_place_at(const sp_making_t *m, int level)
+{
+    unsigned          i, wrong, least;
+    uint32_t          k;
+    sp_truth_t        t;
+    sp_place_t        found;
+    const sp_var_t   *var;
+    const sp_node_t  *node;
+
+    found = SP_PLACE_NONE;
+    least = UINT32_MAX;
+
+    for (k = 0; k < m->space->nplaces && least != 0; k++) {
+
+        for (i = 0, wrong = 0; i < m->space->nvars && wrong < least; i++) {
+            var = &m->space->vars[i];
+            node = var->kind == SP_VAR_SHARE
+                   ? sp_space_node(m->space, var->policy, var->node) : NULL;
+
+            if (node == NULL || node->other == SP_FN_LISTED_SHARE) {
+                continue;
+            }
+
+            t = sp_set_place(m->space->policies[var->policy],
+                             sp_image_set(m->space->policies[var->policy],
+                                          node->set), m->space->places[k]);
+
+            if (node->other == SP_FN_LARGEST_OWNER) {
+                wrong += t != (sp_record_share_of(m, i) > 0
+                               && level <= SP_SHARE_ALL ? SP_TRUE : SP_FALSE);
+
+            } else {
+                wrong += 2u * (t != (sp_record_share_of(m, i) >= level
+                                     ? SP_TRUE : SP_FALSE));
+            }
+        }
+
+        if (wrong < least) {
+            least = wrong;
+            found = m->space->places[k];
+        }
+    }
+
+    return found;
+}
+
+
+/* What a list is to have: known, or where nothing is, possibly. */
+
+static int
+sp_record_share_of(const sp_making_t *m, unsigned at)
+{
+    int                low;
+    const sp_value_t  *v;
+
+    v = &m->space->vars[at].cands[m->flesh->picks[at]].v[0];
+    low = sp_space_low(v);
+
+    return low > 0 ? low : sp_space_high(v) > 0;
 }
 
 
@@ -588,58 +696,6 @@ sp_record_holding(sp_account_t *a, sp_place_t place, int min, int max)
 
     owner->nplaces = 1;
     owner->places[0] = place;
-}
-
-
-/* A place on a list and on as few others as can be; or on none at all. */
-
-static sp_place_t
-sp_record_place_of(const sp_making_t *m, const sp_var_t *main, int in)
-{
-    unsigned          i, on, least;
-    uint32_t          k;
-    sp_truth_t        t;
-    sp_place_t        found;
-    const sp_var_t   *var;
-    const sp_node_t  *node;
-
-    found = SP_PLACE_NONE;
-    least = UINT32_MAX;
-
-    for (k = 0; k < m->space->nplaces; k++) {
-
-        for (i = 0, on = 0; i < m->space->nvars; i++) {
-            var = &m->space->vars[i];
-
-            if (var->kind != SP_VAR_SHARE) {
-                continue;
-            }
-
-            node = sp_space_node(m->space, var->policy, var->node);
-
-            if (node->other == SP_FN_LISTED_SHARE) {
-                continue;
-            }
-
-            t = sp_set_place(m->space->policies[var->policy],
-                             sp_image_set(m->space->policies[var->policy],
-                                          node->set), m->space->places[k]);
-
-            if (var == main && in && t != SP_TRUE) {
-                on = UINT32_MAX;
-                break;
-            }
-
-            on += t != SP_FALSE;
-        }
-
-        if (on < least) {
-            least = on;
-            found = m->space->places[k];
-        }
-    }
-
-    return found;
 }
 
 
