@@ -176,7 +176,8 @@ sp_cli_check_text(const sp_check_t *check)
     (void) fflush(stderr);
 
     printf("%s: %s, %u error%s, %u warning%s", check->file,
-           check->ok ? "fine" : policy != NULL ? "refused by --strict" : "refused",
+           check->ok ? "fine"
+           : policy != NULL ? "refused by --strict" : "refused",
            diags->errors, diags->errors == 1 ? "" : "s", diags->warnings,
            diags->warnings == 1 ? "" : "s");
 

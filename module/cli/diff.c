@@ -39,12 +39,14 @@ const sp_cli_verb_t  sp_cli_diff = {
     "diff",
     "OLD NEW [--format text|json] [--max-newly-allowed 0] [--now TIME]",
     "Says what a changed policy decides otherwise, with examples",
-    "OLD and NEW are policies, FILE or DIR. All requests are compared at once,\n"
-    "not a sample of them: those that are newly denied, newly allowed, and\n"
-    "those that both allow but throttle otherwise. They are grouped by the\n"
-    "rule that makes the difference; of each group it is said what sets its\n"
-    "requests apart from others that are allowed, and one of them is shown,\n"
-    "which `sallyport explain` reads. A rule that only changed its name is no difference.\n"
+    "OLD and NEW are policies, FILE or DIR. All requests are compared at\n"
+    "once, not a sample of them: those that are newly denied, newly allowed,\n"
+    "and those that both allow but throttle otherwise. They are grouped by\n"
+    "the rule that makes the difference; of each group it is said what sets\n"
+    "its requests apart from others that are allowed, and one of them is\n"
+    "shown, which `sallyport explain` reads. A rule that only changed its\n"
+    "name is no difference. Requests that name several models are not looked\n"
+    "at: each of their models is judged alone.\n"
     "Reasons, messages and flags are not compared.\n\n"
     "Exit code 0: the same; 3: it differs (with --max-newly-allowed 0:\n"
     "something is newly allowed); 1: a policy does not load, or they are too\n"

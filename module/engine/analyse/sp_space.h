@@ -116,12 +116,18 @@ sp_dd_t sp_space_where(sp_space_t *space, int field, sp_space_test_pt test,
 sp_dd_t sp_space_model(sp_space_t *space, unsigned policy,
     sp_space_test_pt test, const void *arg);
 
+/* One more variable; NULL: no memory. */
+sp_var_t *sp_space_add(sp_space_t *space);
+
 /* The variable of a field; made if it is not there (before the diagrams). */
 int sp_space_var(sp_space_t *space, int field);
 
 /* The variable of a rule's canary, or -1. */
 int sp_space_canary(const sp_space_t *space, unsigned policy, uint32_t rule);
 
+
+/* sp_space_test.c: the variables that the tests of a policy need. */
+void sp_space_tests(sp_space_t *space, unsigned policy);
 
 /* sp_space_class.c: puts the candidates of a variable into classes. */
 void sp_space_classes(sp_space_t *space, unsigned var);
@@ -130,11 +136,22 @@ void sp_space_classes(sp_space_t *space, unsigned var);
 void sp_space_put(const sp_space_t *space, const sp_var_t *var,
     const sp_cand_t *cand, unsigned policy, sp_facts_t *facts);
 
-/* sp_space_value.c: the candidates of a variable, the ordinary ones first. */
+/* sp_space_place.c: countries and subdivisions. */
 void sp_space_universe(sp_space_t *space);
+void sp_value_places(sp_space_t *space, sp_var_t *var);
+void sp_value_ip_places(sp_space_t *space, sp_var_t *var);
+
+/* sp_space_net.c */
+void sp_value_asns(sp_space_t *space, sp_var_t *var);
+void sp_value_addresses(sp_space_t *space, sp_var_t *var);
+
+/* sp_space_value.c: the candidates of a variable, the ordinary ones first. */
 void sp_space_candidates(sp_space_t *space, sp_var_t *var);
 void sp_space_cand(sp_space_t *space, sp_var_t *var, const sp_value_t *one,
     const sp_value_t *two);
+void sp_value_number(sp_space_t *space, sp_var_t *var, int field,
+    int64_t number);
+void sp_value_bounds(sp_space_t *space, sp_var_t *var, int field);
 
 /* Whether a field may be without a value that way. */
 int sp_space_unknown(const sp_space_t *space, int field);
@@ -153,6 +170,10 @@ void sp_space_names_free(sp_names_t *names);
 /* sp_space_theory.c */
 sp_dd_t sp_space_theory(sp_space_t *space);
 
+/* sp_space_share.c */
+void sp_theory_shares(sp_space_t *space);
+void sp_theory_canaries(sp_space_t *space);
+
 /* No request is in both. */
 void sp_theory_never(sp_space_t *space, sp_dd_t a, sp_dd_t b);
 
@@ -162,6 +183,10 @@ void sp_theory_sets(sp_space_t *space);
 /* Whether the list of one share is part of that of another. */
 int sp_space_within(const sp_space_t *space, const sp_var_t *a,
     const sp_var_t *b);
+
+/* Two variables, of whose values only some pairs can be together. */
+typedef int (*sp_pair_pt)(const sp_cand_t *a, const sp_cand_t *b);
+void sp_theory_relation(sp_space_t *space, int a, int b, sp_pair_pt fits);
 
 /* Whether one value is in the list of a test. */
 sp_truth_t sp_space_member(const sp_space_t *space, unsigned policy,

@@ -26,6 +26,8 @@ typedef struct {
 
 static uint32_t sp_class_says(const sp_space_t *space, unsigned at,
     sp_say_t *says);
+static uint32_t sp_class_slot(const unsigned char *bytes, size_t len,
+    uint32_t size, uint64_t *seen, const uint32_t *table);
 static int sp_class_twin(const sp_say_t *a, const sp_say_t *b);
 static size_t sp_class_signature(const sp_space_t *space, const sp_var_t *var,
     const sp_cand_t *cand, const sp_say_t *says, uint32_t nsays,
@@ -42,13 +44,11 @@ sp_space_classes(sp_space_t *space, unsigned at)
 {
     size_t          len, max;
     uint32_t        i, h, size, nsays, *table;
-    uint64_t        hash[2], *seen;
+    uint64_t       *seen;
     sp_var_t       *var;
     sp_say_t       *says;
     sp_facts_t     *facts;
     unsigned char  *bytes;
-
-    static const unsigned char  key[2][16] = { "sallyport class", "twin" };
 
     var = &space->vars[at];
 
@@ -91,22 +91,11 @@ sp_space_classes(sp_space_t *space, unsigned at)
     nsays = sp_class_says(space, at, says);
 
     for (i = 0; i < var->n; i++) {
-
-        /* 128 bits of hash stand for a signature */
-
         len = sp_class_signature(space, var, &var->cands[i], says, nsays,
                                  facts, bytes);
-        hash[0] = sp_siphash(key[0], bytes, len);
-        hash[1] = sp_siphash(key[1], bytes, len);
-
-        for (h = (uint32_t) hash[0] & (size - 1);
-             table[h] != 0 && memcmp(&seen[2 * (size_t) h], hash,
-                                     sizeof(hash)) != 0;
-             h = (h + 1) & (size - 1))
-        { /* void */ }
+        h = sp_class_slot(bytes, len, size, seen, table);
 
         if (table[h] == 0) {
-            memcpy(&seen[2 * (size_t) h], hash, sizeof(hash));
             var->first[var->width++] = i;
             table[h] = var->width;
         }
@@ -121,6 +110,32 @@ done:
     free(says);
     free(seen);
     free(table);
+}
+
+
+/* The slot of a signature; 128 bits of hash stand for it. */
+
+static uint32_t
+sp_class_slot(const unsigned char *bytes, size_t len, uint32_t size,
+    uint64_t *seen, const uint32_t *table)
+{
+    uint32_t  h;
+    uint64_t  hash[2];
+
+    static const unsigned char  key[2][16] = { "sallyport class", "twin" };
+
+    hash[0] = sp_siphash(key[0], bytes, len);
+    hash[1] = sp_siphash(key[1], bytes, len);
+
+    for (h = (uint32_t) hash[0] & (size - 1);
+         table[h] != 0 && memcmp(&seen[2 * (size_t) h], hash, sizeof(hash))
+                          != 0;
+         h = (h + 1) & (size - 1))
+    { /* void */ }
+
+    memcpy(&seen[2 * (size_t) h], hash, sizeof(hash));
+
+    return h;
 }
 
 
