@@ -26,7 +26,7 @@
 
 typedef enum {
     SP_VAR_FACTS = 0,    /* one field or two that belong together */
-    SP_VAR_TEST,         /* a test whose facts are several: false, unsure, true */
+    SP_VAR_TEST,         /* of several facts at once: false, unsure, true */
     SP_VAR_SHARE,        /* an interval of a function and a list */
     SP_VAR_CANARY        /* whether the account is among a rule's canaries */
 } sp_var_kind_t;
