@@ -93,7 +93,7 @@ typedef struct {
     uint64_t     removed;        /* lines of a file that was taken away */
     uint64_t     since_us;
     uint64_t     until_us;
-    const char  *why;            /* full, slow, error, removed */
+    const char  *why;            /* full, slow, error, removed, killed */
 } sp_lost_t;
 
 

@@ -40,7 +40,9 @@ typedef struct {
     char           magic[16];
     uint64_t       lane;
     uint64_t       size;         /* SP_TAIL_SIZE */
-    unsigned char  pad[32];
+    uint64_t       refused;      /* verdicts without a record, not yet told */
+    uint64_t       served;       /* in a "lost" line; see sp_lost_t */
+    unsigned char  pad[16];
     sp_tail_half_t half[2];
 } sp_tail_t;
 

@@ -8,12 +8,13 @@
 
 
 #include "ngx_http_sallyport_audit.h"
+#include "ngx_http_sallyport_zone.h"
 
 #include <openssl/rand.h>
 
 
 static ngx_uint_t ngx_http_sallyport_audit_must(
-    ngx_http_sallyport_audit_t *audit, sp_verdict_t *verdict);
+    ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_audit_request_id(
     ngx_http_sallyport_audit_t *audit, ngx_http_request_t *r, sp_str_t *id);
 static size_t ngx_http_sallyport_audit_address(
@@ -169,7 +170,7 @@ ngx_http_sallyport_audit_room(ngx_http_sallyport_ctx_t *ctx)
     audit = ctx->slcf->audit;
 
     if (audit == NULL
-        || !ngx_http_sallyport_audit_must(audit, &ctx->verdict))
+        || !ngx_http_sallyport_audit_must(audit, ctx))
     {
         return NGX_OK;
     }
@@ -203,7 +204,7 @@ ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx)
     audit = ctx->slcf->audit;
 
     if (audit == NULL
-        || !ngx_http_sallyport_audit_must(audit, &ctx->verdict))
+        || !ngx_http_sallyport_audit_must(audit, ctx))
     {
         return NGX_OK;
     }
@@ -254,17 +255,29 @@ ngx_http_sallyport_audit_allows(ngx_http_sallyport_audit_t *audit)
 }
 
 
-/* An allow with a match was flagged, shadowed or excepted: that is news. */
+/*
+ * An allow with a match was flagged, shadowed or excepted: that is news. Of
+ * plain ones a share is drawn, the same each time that a request is asked
+ * about.
+ */
 
 static ngx_uint_t
 ngx_http_sallyport_audit_must(ngx_http_sallyport_audit_t *audit,
-    sp_verdict_t *verdict)
+    ngx_http_sallyport_ctx_t *ctx)
 {
-    if (verdict->decision != SP_VERDICT_ALLOW) {
+    sp_verdict_t  *verdict;
+
+    verdict = &ctx->verdict;
+
+    if (verdict->decision != SP_VERDICT_ALLOW || verdict->excepted
+        || verdict->nmatches
+        || audit->allows == NGX_HTTP_SALLYPORT_ALLOWS_ALL)
+    {
         return 1;
     }
 
-    return audit->allows || verdict->excepted || verdict->nmatches;
+    return ngx_http_sallyport_mix(ctx->started)
+           % NGX_HTTP_SALLYPORT_ALLOWS_ALL < audit->allows;
 }
 
 

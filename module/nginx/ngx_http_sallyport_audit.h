@@ -25,13 +25,26 @@
 #define NGX_HTTP_SALLYPORT_LANE_RETRY  1000    /* ms */
 #define NGX_HTTP_SALLYPORT_LANE_PARK   1000    /* ms that a request waits */
 #define NGX_HTTP_SALLYPORT_LANE_PARKED 512     /* requests that do */
+#define NGX_HTTP_SALLYPORT_ALLOWS_ALL  10000   /* plain allows: hundredths */
+                                               /* of a percent */
 #define NGX_HTTP_SALLYPORT_LANE_STOP   5       /* s for the last lines */
 
 
-/* Lives in shared memory from the master's start to its end. */
+/*
+ * Lives in shared memory from the master's start to its end. What the
+ * directory holds is counted once a minute, and added up in between.
+ */
 
 typedef struct {
     ngx_atomic_t                  lanes;       /* numbers given */
+    ngx_atomic_t                  bytes;       /* in the directory */
+    ngx_atomic_t                  counted;     /* unix seconds, 0: never */
+    ngx_atomic_t                  counted_bytes;
+    ngx_atomic_t                  refused;     /* as in a tail: of those who */
+    ngx_atomic_t                  served;      /* had none, or are dead */
+    ngx_atomic_t                  removed;     /* lines */
+    ngx_atomic_t                  permille;    /* full, of quota or disk */
+    ngx_atomic_t                  left;        /* s until it is; 0: not known */
     u_char                        key[32];     /* of pseudonyms */
     size_t                        boot_len;
     u_char                        boot[NGX_HTTP_SALLYPORT_BOOT_LEN];
@@ -72,6 +85,9 @@ typedef struct {
     ngx_uint_t                    gone;        /* the file is not ours */
     ngx_uint_t                    stop;
     off_t                         ahead;       /* bytes asked for in advance */
+    off_t                         quota;       /* 0: none */
+    ngx_http_sallyport_boot_t    *boot;
+    const char                   *dir;
 
     /* of the thread alone */
     int                           fd;
@@ -103,6 +119,7 @@ typedef struct {
     ngx_msec_t                    opened;
     ngx_msec_t                    retry;       /* no lane is opened before */
     time_t                        logged;      /* last complaint */
+    time_t                        warned;      /* last word about its room */
     ngx_err_t                     err;
     ngx_queue_t                   open;
     ngx_queue_t                   due;
@@ -129,7 +146,8 @@ struct ngx_http_sallyport_audit_s {
     ngx_str_t                     key_file;    /* empty: a key per boot */
     u_char                        key[32];
     off_t                         segment;     /* bytes */
-    ngx_uint_t                    allows;      /* unsigned  allows:1; */
+    off_t                         quota;       /* bytes; 0: none */
+    ngx_uint_t                    allows;      /* of 10000 plain ones */
     ngx_uint_t                    plain;       /* unsigned  plain:1; */
     ngx_uint_t                    serve;       /* on_full=count */
     ngx_int_t                     request_id;  /* variable's index; -1: */
@@ -164,6 +182,22 @@ void ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit);
  */
 ngx_int_t ngx_http_sallyport_lane_room(ngx_http_sallyport_audit_t *audit);
 
+/* As lane_room(), for lines of a lane that has begun. */
+ngx_int_t ngx_http_sallyport_lane_fits(ngx_http_sallyport_audit_t *audit,
+    size_t need);
+
+/*
+ * Hands what was written to the thread and goes on in the other half, in the
+ * next file if this one is large or old enough.
+ */
+ngx_int_t ngx_http_sallyport_lane_swap(ngx_http_sallyport_audit_t *audit);
+
+/* Looks how the thread is getting on, and has what there is moved. */
+void ngx_http_sallyport_lane_tick(ngx_http_sallyport_audit_t *audit);
+
+
+/* lines.c: what is written into it. */
+
 /* Writes the request's decision, after NGX_OK above. */
 void ngx_http_sallyport_lane_decision(ngx_http_sallyport_audit_t *audit,
     ngx_http_sallyport_ctx_t *ctx);
@@ -176,8 +210,13 @@ void ngx_http_sallyport_lane_settle(ngx_http_sallyport_audit_t *audit,
 void ngx_http_sallyport_lane_lost(ngx_http_sallyport_audit_t *audit,
     ngx_uint_t served);
 
-/* Looks how the thread is getting on, and has what there is moved. */
-void ngx_http_sallyport_lane_tick(ngx_http_sallyport_audit_t *audit);
+/* What was lost since the last time, and settles that waited for room. */
+void ngx_http_sallyport_lane_tell_lost(ngx_http_sallyport_audit_t *audit);
+void ngx_http_sallyport_lane_due(ngx_http_sallyport_audit_t *audit);
+
+/* First and last line of a file; there is always room for the latter. */
+void ngx_http_sallyport_lane_segment(ngx_http_sallyport_audit_t *audit);
+void ngx_http_sallyport_lane_close(ngx_http_sallyport_audit_t *audit);
 
 
 /* wait.c: the lane's timer, and those who wait for room. */
@@ -219,6 +258,16 @@ void ngx_http_sallyport_drain_kick(ngx_http_sallyport_drain_t *drain);
 /* Appends to a segment's file; -1 with errno, having written what it could. */
 int ngx_http_sallyport_drain_append(int fd, const u_char *data, size_t len,
     off_t *size);
+
+
+/* fill.c: how full the directory is; on the lane's thread. */
+
+/* EDQUOT, if "len" bytes more are too many; else they are counted. */
+ngx_err_t ngx_http_sallyport_fill_add(ngx_http_sallyport_drain_t *drain,
+    size_t len);
+
+/* Warns, at most once an hour; on the event loop. */
+void ngx_http_sallyport_fill_warn(ngx_http_sallyport_audit_t *audit);
 
 
 /* tail.c: the file of a tail, and those that the dead have left. */

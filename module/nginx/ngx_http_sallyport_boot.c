@@ -21,6 +21,10 @@
 
 static ngx_int_t ngx_http_sallyport_audit_option(ngx_conf_t *cf,
     ngx_http_sallyport_audit_t *audit, ngx_str_t *value);
+static ngx_int_t ngx_http_sallyport_audit_size(ngx_conf_t *cf,
+    ngx_str_t *value, size_t name, off_t least, off_t *size);
+static ngx_int_t ngx_http_sallyport_audit_share(ngx_conf_t *cf,
+    ngx_http_sallyport_audit_t *audit, ngx_str_t *value);
 static ngx_int_t ngx_http_sallyport_audit_directory(ngx_conf_t *cf,
     ngx_http_sallyport_audit_t *audit);
 static ngx_int_t ngx_http_sallyport_audit_key(ngx_conf_t *cf,
@@ -93,15 +97,17 @@ static ngx_int_t
 ngx_http_sallyport_audit_option(ngx_conf_t *cf,
     ngx_http_sallyport_audit_t *audit, ngx_str_t *value)
 {
-    ngx_str_t  s;
+    if (ngx_strncmp(value->data, "allows=", 7) == 0) {
+        return ngx_http_sallyport_audit_share(cf, audit, value);
+    }
 
-    if (ngx_strcmp(value->data, "allows=on") == 0) {
-        audit->allows = 1;
+    if (ngx_strcmp(value->data, "on_full=refuse") == 0) {
+        audit->serve = 0;
         return NGX_OK;
     }
 
-    if (ngx_strcmp(value->data, "allows=off") == 0) {
-        audit->allows = 0;
+    if (ngx_strcmp(value->data, "on_full=count") == 0) {
+        audit->serve = 1;
         return NGX_OK;
     }
 
@@ -116,21 +122,13 @@ ngx_http_sallyport_audit_option(ngx_conf_t *cf,
     }
 
     if (ngx_strncmp(value->data, "segment=", 8) == 0) {
-        s.data = value->data + 8;
-        s.len = value->len - 8;
+        return ngx_http_sallyport_audit_size(cf, value, 8, 64 * 1024,
+                                             &audit->segment);
+    }
 
-        audit->segment = ngx_parse_offset(&s);
-
-        if (audit->segment == (off_t) NGX_ERROR
-            || audit->segment < 65536)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "sallyport_audit: bad \"%V\", a size of at "
-                               "least 64k is expected", value);
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
+    if (ngx_strncmp(value->data, "quota=", 6) == 0) {
+        return ngx_http_sallyport_audit_size(cf, value, 6, 1024 * 1024,
+                                             &audit->quota);
     }
 
     if (ngx_strncmp(value->data, "key=", 4) == 0 && value->len > 4) {
@@ -141,8 +139,71 @@ ngx_http_sallyport_audit_option(ngx_conf_t *cf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "sallyport_audit: unknown \"%V\"; known are "
-                       "allows=on|off, segment=SIZE, "
-                       "addresses=pseudonym|plain and key=FILE", value);
+                       "allows=on|excepted|N%%, segment=SIZE, quota=SIZE, "
+                       "on_full=refuse|count, addresses=pseudonym|plain and "
+                       "key=FILE", value);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_audit_size(ngx_conf_t *cf, ngx_str_t *value, size_t name,
+    off_t least, off_t *size)
+{
+    ngx_str_t  s;
+
+    s.data = value->data + name;
+    s.len = value->len - name;
+
+    *size = ngx_parse_offset(&s);
+
+    if (*size == (off_t) NGX_ERROR || *size < least) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "sallyport_audit: bad \"%V\", a size of at "
+                           "least %Ok is expected", value, least / 1024);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* "off" says the same as "excepted". */
+
+static ngx_int_t
+ngx_http_sallyport_audit_share(ngx_conf_t *cf,
+    ngx_http_sallyport_audit_t *audit, ngx_str_t *value)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_int_t   share;
+
+    p = value->data + 7;
+    len = value->len - 7;
+
+    if (ngx_strcmp(p, "on") == 0) {
+        audit->allows = NGX_HTTP_SALLYPORT_ALLOWS_ALL;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(p, "excepted") == 0 || ngx_strcmp(p, "off") == 0) {
+        audit->allows = 0;
+        return NGX_OK;
+    }
+
+    if (len > 1 && p[len - 1] == '%') {
+        share = ngx_atofp(p, len - 1, 2);
+
+        if (share != NGX_ERROR && share <= NGX_HTTP_SALLYPORT_ALLOWS_ALL) {
+            audit->allows = share;
+            return NGX_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "sallyport_audit: bad \"%V\"; on, excepted, or a "
+                       "percentage such as 2.5%% is expected", value);
 
     return NGX_ERROR;
 }
@@ -274,6 +335,8 @@ ngx_http_sallyport_audit_known(ngx_conf_t *cf,
         if (known[i]->allows == audit->allows
             && known[i]->plain == audit->plain
             && known[i]->segment == audit->segment
+            && known[i]->quota == audit->quota
+            && known[i]->serve == audit->serve
             && known[i]->key_file.len == audit->key_file.len
             && ngx_memcmp(known[i]->key, audit->key, 32) == 0)
         {

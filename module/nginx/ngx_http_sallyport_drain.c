@@ -53,6 +53,9 @@ ngx_http_sallyport_drain_start(ngx_http_sallyport_audit_t *audit,
 
     drain->map = lane->tail;
     drain->ahead = audit->segment;
+    drain->quota = audit->quota;
+    drain->boot = audit->boot;
+    drain->dir = (char *) audit->dir.data;
     drain->fd = -1;
 
     (void) pthread_mutex_init(&drain->mutex, NULL);
@@ -258,6 +261,12 @@ ngx_http_sallyport_drain_half(ngx_http_sallyport_drain_t *drain,
     {
         __atomic_store_n(&drain->gone, 1, __ATOMIC_RELEASE);
         return sb.st_nlink == 0 ? ENOENT : EIO;
+    }
+
+    err = ngx_http_sallyport_fill_add(drain, rest.len);
+
+    if (err) {
+        return err;
     }
 
     if (ngx_http_sallyport_drain_append(drain->fd, rest.data, rest.len,

@@ -11,9 +11,9 @@
 #include "ngx_http_sallyport_audit.h"
 
 
-/* In each half there is room left for the line that ends a file. */
+/* In each half there is room left for what was lost, and for the end. */
 
-#define NGX_HTTP_SALLYPORT_LANE_CLOSE  1024
+#define NGX_HTTP_SALLYPORT_LANE_CLOSE  2048
 #define NGX_HTTP_SALLYPORT_LANE_NEED   (3 * SP_RECORD_MAX)
 
 
@@ -21,23 +21,6 @@ static ngx_int_t ngx_http_sallyport_lane_prepare(
     ngx_http_sallyport_audit_t *audit);
 static ngx_int_t ngx_http_sallyport_lane_open(
     ngx_http_sallyport_audit_t *audit);
-static ngx_int_t ngx_http_sallyport_lane_fits(
-    ngx_http_sallyport_audit_t *audit, size_t need);
-static ngx_int_t ngx_http_sallyport_lane_swap(
-    ngx_http_sallyport_audit_t *audit);
-static u_char *ngx_http_sallyport_lane_at(ngx_http_sallyport_lane_t *lane);
-static void ngx_http_sallyport_lane_add(ngx_http_sallyport_lane_t *lane,
-    size_t len);
-static void ngx_http_sallyport_lane_segment(
-    ngx_http_sallyport_audit_t *audit);
-static void ngx_http_sallyport_lane_close(ngx_http_sallyport_audit_t *audit);
-static void ngx_http_sallyport_lane_policy(ngx_http_sallyport_audit_t *audit,
-    ngx_http_sallyport_ctx_t *ctx);
-static void ngx_http_sallyport_lane_tell_lost(
-    ngx_http_sallyport_audit_t *audit);
-static void ngx_http_sallyport_lane_due(ngx_http_sallyport_audit_t *audit);
-static void ngx_http_sallyport_lane_write_settle(
-    ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_settle_t *settle);
 static void ngx_http_sallyport_lane_gone(ngx_http_sallyport_audit_t *audit);
 
 
@@ -106,10 +89,7 @@ ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit)
 
     if (lane->begun) {
 
-        if (ngx_http_sallyport_lane_fits(audit, SP_RECORD_MAX) == NGX_OK) {
-            ngx_http_sallyport_lane_tell_lost(audit);
-        }
-
+        ngx_http_sallyport_lane_tell_lost(audit);
         ngx_http_sallyport_lane_close(audit);
 
         rc = ngx_http_sallyport_drain_stop(lane->drain);
@@ -234,7 +214,7 @@ ngx_http_sallyport_lane_room(ngx_http_sallyport_audit_t *audit)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sallyport_lane_fits(ngx_http_sallyport_audit_t *audit, size_t need)
 {
     size_t                      most;
@@ -261,7 +241,7 @@ ngx_http_sallyport_lane_fits(ngx_http_sallyport_audit_t *audit, size_t need)
  * next file if this one is large or old enough.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sallyport_lane_swap(ngx_http_sallyport_audit_t *audit)
 {
     u_char                     *p;
@@ -312,306 +292,21 @@ ngx_http_sallyport_lane_swap(ngx_http_sallyport_audit_t *audit)
 }
 
 
-static u_char *
-ngx_http_sallyport_lane_at(ngx_http_sallyport_lane_t *lane)
-{
-    return sp_tail_lines(lane->tail, (unsigned) lane->half)
-           + lane->tail->half[lane->half].used;
-}
-
-
-/* From its last store on, the line survives us. */
-
-static void
-ngx_http_sallyport_lane_add(ngx_http_sallyport_lane_t *lane, size_t len)
-{
-    sp_tail_half_t  *half;
-
-    half = &lane->tail->half[lane->half];
-    len = sp_chain_link(&lane->chain, ngx_http_sallyport_lane_at(lane), len);
-
-    __atomic_store_n(&half->used, half->used + len, __ATOMIC_RELEASE);
-
-    lane->size += len;
-    lane->count++;
-}
-
-
-/* The first record of a file. */
-
-static void
-ngx_http_sallyport_lane_segment(ngx_http_sallyport_audit_t *audit)
-{
-    size_t                      len;
-    sp_str_t                    boot, prev_file, prev_hash;
-    sp_audit_ctx_t              actx;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    lane->size = 0;
-    lane->count = 0;
-    lane->npolicies = 0;
-    lane->hour = ngx_time() / 3600;
-
-    boot.data = audit->boot->boot;
-    boot.len = audit->boot->boot_len;
-    prev_file.data = lane->prev_file;
-    prev_file.len = lane->prev_len;
-    prev_hash.data = lane->prev_hash;
-    prev_hash.len = lane->prev_len ? SP_CHAIN_LEN : 0;
-
-    ngx_http_sallyport_audit_stamp(audit, &actx);
-
-    len = sp_audit_segment(&actx, boot, (unsigned) lane->segment, prev_file,
-                           prev_hash, SP_STR(NGX_HTTP_SALLYPORT_VERSION),
-                           lane->chain.seq + 1,
-                           ngx_http_sallyport_lane_at(lane));
-
-    ngx_http_sallyport_lane_add(lane, len);
-}
-
-
-/* The last record of a file. Without it the file reads as cut short. */
-
-static void
-ngx_http_sallyport_lane_close(ngx_http_sallyport_audit_t *audit)
-{
-    size_t                      len;
-    sp_audit_ctx_t              actx;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    ngx_http_sallyport_audit_stamp(audit, &actx);
-
-    len = sp_audit_close(&actx, lane->count + 1, lane->chain.seq + 1,
-                         ngx_http_sallyport_lane_at(lane));
-
-    ngx_http_sallyport_lane_add(lane, len);
-}
-
-
-void
-ngx_http_sallyport_lane_decision(ngx_http_sallyport_audit_t *audit,
-    ngx_http_sallyport_ctx_t *ctx)
-{
-    size_t                      len;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    ngx_http_sallyport_lane_tell_lost(audit);
-    ngx_http_sallyport_lane_policy(audit, ctx);
-
-    len = ngx_http_sallyport_audit_format(audit, ctx,
-                                          ngx_http_sallyport_lane_at(lane));
-
-    ngx_http_sallyport_lane_add(lane, len);
-
-    if (lane->tail->half[lane->half].used >= NGX_HTTP_SALLYPORT_LANE_FLUSH) {
-        (void) ngx_http_sallyport_lane_swap(audit);
-    }
-
-    ngx_http_sallyport_lane_arm(audit);
-}
-
-
-/* Each file says once which policies its decisions are by. */
-
-static void
-ngx_http_sallyport_lane_policy(ngx_http_sallyport_audit_t *audit,
-    ngx_http_sallyport_ctx_t *ctx)
-{
-    size_t                      len;
-    sp_str_t                    file;
-    ngx_str_t                  *path;
-    ngx_uint_t                  i;
-    sp_audit_ctx_t              actx;
-    const sp_policy_t          *policy;
-    const unsigned char        *hash;
-    ngx_http_sallyport_lane_t  *lane;
-
-    policy = ctx->policy ? ctx->policy->image : NULL;
-
-    if (policy == NULL) {
-        return;
-    }
-
-    lane = &audit->lane;
-    hash = sp_policy_hash(policy);
-
-    for (i = 0; i < lane->npolicies; i++) {
-        if (ngx_memcmp(lane->policies[i], hash, SP_POLICY_HASH_LEN) == 0) {
-            return;
-        }
-    }
-
-    /* more than can be remembered push each other out: told twice */
-
-    i = lane->npolicies < 8 ? lane->npolicies++ : lane->count % 8;
-    ngx_memcpy(lane->policies[i], hash, SP_POLICY_HASH_LEN);
-
-    path = ngx_http_sallyport_policy_path(ctx->policy->policy);
-
-    file.data = path->data;
-    file.len = path->len;
-
-    ngx_http_sallyport_audit_stamp(audit, &actx);
-
-    len = sp_audit_policy(&actx, policy, file, lane->chain.seq + 1,
-                          ngx_http_sallyport_lane_at(lane));
-
-    ngx_http_sallyport_lane_add(lane, len);
-}
-
-
-void
-ngx_http_sallyport_lane_settle(ngx_http_sallyport_audit_t *audit,
-    ngx_http_sallyport_settle_t *settle)
-{
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    settle->ctx = NULL;
-
-    ngx_queue_remove(&settle->queue);
-
-    if (lane->ndue == 0 && lane->begun
-        && ngx_http_sallyport_lane_fits(audit, SP_SETTLE_MAX) == NGX_OK)
-    {
-        ngx_http_sallyport_lane_write_settle(audit, settle);
-
-    } else {
-        ngx_queue_insert_tail(&lane->due, &settle->queue);
-        lane->ndue++;
-    }
-
-    ngx_http_sallyport_lane_arm(audit);
-}
-
-
-static void
-ngx_http_sallyport_lane_due(ngx_http_sallyport_audit_t *audit)
-{
-    ngx_queue_t                *q;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    while (lane->ndue && lane->begun
-           && ngx_http_sallyport_lane_fits(audit, SP_SETTLE_MAX) == NGX_OK)
-    {
-        q = ngx_queue_head(&lane->due);
-        ngx_queue_remove(q);
-        lane->ndue--;
-
-        ngx_http_sallyport_lane_write_settle(audit,
-                        ngx_queue_data(q, ngx_http_sallyport_settle_t, queue));
-    }
-}
-
-
-static void
-ngx_http_sallyport_lane_write_settle(ngx_http_sallyport_audit_t *audit,
-    ngx_http_sallyport_settle_t *settle)
-{
-    size_t                      len;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    len = sp_audit_settle(&settle->record, &lane->keep, lane->chain.seq + 1,
-                          ngx_http_sallyport_lane_at(lane));
-
-    ngx_http_sallyport_lane_add(lane, len);
-    ngx_http_sallyport_settle_free(settle);
-
-    ngx_http_sallyport_count(audit->zone, NGX_HTTP_SALLYPORT_C_AUDIT_RECORDS);
-
-    if (lane->tail->half[lane->half].used >= NGX_HTTP_SALLYPORT_LANE_FLUSH) {
-        (void) ngx_http_sallyport_lane_swap(audit);
-    }
-}
-
-
-void
-ngx_http_sallyport_lane_lost(ngx_http_sallyport_audit_t *audit,
-    ngx_uint_t served)
-{
-    ngx_time_t                 *tp;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-    tp = ngx_timeofday();
-
-    lane->lost.until_us = (uint64_t) tp->sec * 1000000 + tp->msec * 1000;
-
-    if (lane->lost.since_us == 0) {
-        lane->lost.since_us = lane->lost.until_us;
-    }
-
-    if (served) {
-        lane->lost.served++;
-
-    } else {
-        lane->lost.refused++;
-    }
-}
-
-
-static void
-ngx_http_sallyport_lane_tell_lost(ngx_http_sallyport_audit_t *audit)
-{
-    size_t                      len;
-    sp_audit_ctx_t              actx;
-    ngx_http_sallyport_lane_t  *lane;
-
-    lane = &audit->lane;
-
-    if (lane->lost.since_us == 0) {
-        return;
-    }
-
-    if (lane->lost.why == NULL) {
-        lane->lost.why = (lane->err == NGX_ENOSPC || lane->err == EDQUOT)
-                         ? "full" : lane->err ? "error" : "slow";
-    }
-
-    ngx_http_sallyport_audit_stamp(audit, &actx);
-
-    len = sp_audit_lost(&actx, &lane->lost, lane->chain.seq + 1,
-                        ngx_http_sallyport_lane_at(lane));
-
-    ngx_http_sallyport_lane_add(lane, len);
-
-    ngx_memzero(&lane->lost, sizeof(sp_lost_t));
-}
-
-
 /* The file was taken away: what was in it is counted, and a new lane begun. */
 
 static void
 ngx_http_sallyport_lane_gone(ngx_http_sallyport_audit_t *audit)
 {
-    ngx_time_t                 *tp;
     ngx_http_sallyport_lane_t  *lane;
 
     lane = &audit->lane;
-    tp = ngx_timeofday();
 
     lane->err = lane->drain->err;
     ngx_http_sallyport_lane_complain(audit, "its files are not as they were");
 
-    lane->lost.until_us = (uint64_t) tp->sec * 1000000 + tp->msec * 1000;
-
-    if (lane->lost.since_us == 0) {
-        lane->lost.since_us = lane->lost.until_us;
-    }
-
-    lane->lost.removed += lane->count;
-    lane->lost.why = "removed";
+    (void) ngx_atomic_fetch_add(&audit->boot->removed, lane->count);
+    (void) ngx_atomic_fetch_add(&audit->boot->refused, lane->tail->refused);
+    (void) ngx_atomic_fetch_add(&audit->boot->served, lane->tail->served);
 
     (void) ngx_http_sallyport_drain_stop(lane->drain);
     ngx_http_sallyport_tail_close(lane, 1);
@@ -653,6 +348,12 @@ ngx_http_sallyport_lane_tick(ngx_http_sallyport_audit_t *audit)
         ngx_http_sallyport_lane_recovered(audit);
     }
 
+    ngx_http_sallyport_fill_warn(audit);
     ngx_http_sallyport_lane_due(audit);
+
+    if (ngx_http_sallyport_lane_room(audit) == NGX_OK) {
+        ngx_http_sallyport_lane_tell_lost(audit);
+    }
+
     (void) ngx_http_sallyport_lane_swap(audit);
 }

@@ -17,8 +17,10 @@
 
 
 static ngx_err_t ngx_http_sallyport_tail_fill(int fd);
-static void ngx_http_sallyport_tail_boot(const char *boot, ngx_log_t *log);
-static ngx_int_t ngx_http_sallyport_tail_complete(const char *path, int fd,
+static void ngx_http_sallyport_tail_boot(ngx_http_sallyport_audit_t *audit,
+    const char *boot, ngx_log_t *log);
+static ngx_int_t ngx_http_sallyport_tail_complete(
+    ngx_http_sallyport_audit_t *audit, const char *path, int fd,
     ngx_log_t *log);
 static ngx_int_t ngx_http_sallyport_tail_rest(const char *path, void *map,
     ngx_log_t *log);
@@ -173,7 +175,7 @@ ngx_http_sallyport_tail_adopt(ngx_http_sallyport_audit_t *audit,
                             &audit->dir, entry->d_name);
         boot[sizeof(boot) - 1] = '\0';
 
-        ngx_http_sallyport_tail_boot(boot, log);
+        ngx_http_sallyport_tail_boot(audit, boot, log);
     }
 
     (void) closedir(dir);
@@ -181,7 +183,8 @@ ngx_http_sallyport_tail_adopt(ngx_http_sallyport_audit_t *audit,
 
 
 static void
-ngx_http_sallyport_tail_boot(const char *boot, ngx_log_t *log)
+ngx_http_sallyport_tail_boot(ngx_http_sallyport_audit_t *audit,
+    const char *boot, ngx_log_t *log)
 {
     int             fd;
     DIR            *dir;
@@ -216,7 +219,8 @@ ngx_http_sallyport_tail_boot(const char *boot, ngx_log_t *log)
         }
 
         if (flock(fd, LOCK_EX|LOCK_NB) == 0
-            && ngx_http_sallyport_tail_complete(path, fd, log) == NGX_OK)
+            && ngx_http_sallyport_tail_complete(audit, path, fd, log)
+               == NGX_OK)
         {
             (void) unlink(path);
         }
@@ -229,10 +233,12 @@ ngx_http_sallyport_tail_boot(const char *boot, ngx_log_t *log)
 
 
 static ngx_int_t
-ngx_http_sallyport_tail_complete(const char *path, int fd, ngx_log_t *log)
+ngx_http_sallyport_tail_complete(ngx_http_sallyport_audit_t *audit,
+    const char *path, int fd, ngx_log_t *log)
 {
     void         *map;
     ngx_int_t     rc;
+    sp_tail_t    *tail;
     struct stat   sb;
 
     if (fstat(fd, &sb) == -1 || sb.st_size != SP_TAIL_SIZE
@@ -251,6 +257,12 @@ ngx_http_sallyport_tail_complete(const char *path, int fd, ngx_log_t *log)
 
     if (sp_tail_valid(map, SP_TAIL_SIZE)) {
         rc = ngx_http_sallyport_tail_rest(path, map, log);
+
+        if (rc == NGX_OK) {
+            tail = map;
+            (void) ngx_atomic_fetch_add(&audit->boot->refused, tail->refused);
+            (void) ngx_atomic_fetch_add(&audit->boot->served, tail->served);
+        }
 
     } else {
         ngx_log_error(NGX_LOG_CRIT, log, 0,

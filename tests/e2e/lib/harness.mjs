@@ -17,13 +17,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { startUpstream } from '../../../demo/upstream.mjs';
 import { spawnServer, freePort, until } from './process.mjs';
 import { startRedis } from './redis.mjs';
-import { readLanes, readRecords, verifyChain, verifyLedger } from './audit.mjs';
+import { readLanes, readRecords, verifyLanes, verifyLedger } from './audit.mjs';
 import { PEPPER, enrol, writeMeta } from './accounts.mjs';
 
 export { until, spawnServer, freePort } from './process.mjs';
 export { kid, enrol, writeMeta, accountFields, keyFields,
     PEPPER } from './accounts.mjs';
-export { ledger, readLanes, readRecords, verifyChain } from './audit.mjs';
+export { ledger, readLanes, readRecords, verifyChain, verifyLanes } from './audit.mjs';
 export { startRedis, connectRedis } from './redis.mjs';
 export { startUpstream } from '../../../demo/upstream.mjs';
 
@@ -162,7 +162,8 @@ async function startNginx(g, o) {
         fs.writeFileSync(path.join(g.dir, 'nginx.conf'), configuration(g, o));
 
         g.nginx = spawnServer(NGINX, ['-e', g.file('error.log'),
-            '-p', g.dir, '-c', g.file('nginx.conf')]);
+            '-p', g.dir, '-c', g.file('nginx.conf')],
+        { env: { ...process.env, ...o.env } });
 
         const up = await until(() => g.nginx.ended ? 'ended'
             : fs.existsSync(path.join(g.dir, 'nginx.pid'))
@@ -268,8 +269,7 @@ function verify(g, o) {
         return;
     }
 
-    readLanes(g.audit).forEach((lane) =>
-        verifyChain(lane, { mayBeTorn: o.mayBeTorn }));
+    verifyLanes(readLanes(g.audit), { mayBeTorn: o.mayBeTorn });
 
     if (/allows=on/.test(o.audit ?? 'allows=on') && (o.mode ?? 'on') === 'on'
         && o.checkLedger !== false)
