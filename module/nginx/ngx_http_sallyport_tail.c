@@ -16,9 +16,13 @@
 #include <sys/mman.h>
 
 
+#define NGX_HTTP_SALLYPORT_TAIL_UNBORN  60    /* s that making one may take */
+
+
 static ngx_err_t ngx_http_sallyport_tail_fill(int fd);
 static void ngx_http_sallyport_tail_boot(ngx_http_sallyport_audit_t *audit,
     const char *boot, ngx_log_t *log);
+static void ngx_http_sallyport_tail_unborn(const char *path);
 static ngx_int_t ngx_http_sallyport_tail_complete(
     ngx_http_sallyport_audit_t *audit, const char *path, int fd,
     ngx_log_t *log);
@@ -202,8 +206,7 @@ ngx_http_sallyport_tail_boot(ngx_http_sallyport_audit_t *audit,
         len = ngx_strlen(entry->d_name);
 
         if (len < sizeof("lane-1.tail") - 1
-            || ngx_strncmp(entry->d_name, "lane-", 5) != 0
-            || ngx_strcmp(entry->d_name + len - 5, ".tail") != 0)
+            || ngx_strncmp(entry->d_name, "lane-", 5) != 0)
         {
             continue;
         }
@@ -211,6 +214,15 @@ ngx_http_sallyport_tail_boot(ngx_http_sallyport_audit_t *audit,
         (void) ngx_snprintf((u_char *) path, sizeof(path), "%s/%s%Z", boot,
                             entry->d_name);
         path[sizeof(path) - 1] = '\0';
+
+        if (ngx_strcmp(entry->d_name + len - 4, ".new") == 0) {
+            ngx_http_sallyport_tail_unborn(path);
+            continue;
+        }
+
+        if (ngx_strcmp(entry->d_name + len - 5, ".tail") != 0) {
+            continue;
+        }
 
         fd = open(path, O_CLOEXEC|O_RDWR|O_NOFOLLOW);
 
@@ -229,6 +241,21 @@ ngx_http_sallyport_tail_boot(ngx_http_sallyport_audit_t *audit,
     }
 
     (void) closedir(dir);
+}
+
+
+/* A worker was killed while it made one: no line has been in it. */
+
+static void
+ngx_http_sallyport_tail_unborn(const char *path)
+{
+    struct stat  sb;
+
+    if (lstat(path, &sb) == 0 && S_ISREG(sb.st_mode)
+        && ngx_time() - sb.st_mtime > NGX_HTTP_SALLYPORT_TAIL_UNBORN)
+    {
+        (void) unlink(path);
+    }
 }
 
 

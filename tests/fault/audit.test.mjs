@@ -56,7 +56,7 @@ async function recorded(t, options = {}) {
 const ofKind = (g, kind) => g.records().filter((r) => r.t === kind);
 const sum = (list, f) => list.reduce((n, r) => n + f(r), 0);
 const tails = (g) => fs.readdirSync(g.audit, { recursive: true })
-    .filter((name) => /\.tail/.test(name));
+    .filter((name) => /\.tail$/.test(name));
 
 
 // Clients that go on until they are told to stop; what they saw.
