@@ -164,7 +164,8 @@ test(`${CASES} altered texts, too (seed ${SEED})`, async (t) => {
                 + text.slice(at + random.below(2));
         }
 
-        texts.push(text.toWellFormed());
+        // Halves of a pair become U+FFFD, as toWellFormed() of Node 20 does.
+        texts.push(Buffer.from(text).toString());
     }
 
     const read = await judge(texts);
