@@ -23,7 +23,7 @@ SP_CFLAGS   := -std=gnu11 $(WARN) -fPIC -fstack-protector-strong -Iinclude \
                -Imodule/engine $(DEFINES)
 
 ENGINE_LIBS := -lmaxminddb -lyaml -lcrypto -lz -lzstd -lm -lpthread
-CLI_LIBS    := -lhiredis -ljansson $(ENGINE_LIBS)
+CLI_LIBS    := -lhiredis -ljansson -lcurl $(ENGINE_LIBS)
 
 # Under sanitizers gcc sees values that cannot be, and warns of them.
 SAN         := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \

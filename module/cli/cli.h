@@ -83,6 +83,8 @@ extern const sp_cli_verb_t  sp_cli_account_get;
 extern const sp_cli_verb_t  sp_cli_account_set;
 extern const sp_cli_verb_t  sp_cli_account_suspend;
 extern const sp_cli_verb_t  sp_cli_account_restore;
+extern const sp_cli_verb_t  sp_cli_audit_key;
+extern const sp_cli_verb_t  sp_cli_audit_seal;
 
 
 /* help_code.c: an exit code, or -1 if the word is no code of a message. */

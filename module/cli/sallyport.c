@@ -45,7 +45,9 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_account_get,
     &sp_cli_account_set,
     &sp_cli_account_suspend,
-    &sp_cli_account_restore
+    &sp_cli_account_restore,
+    &sp_cli_audit_key,
+    &sp_cli_audit_seal
 };
 
 
