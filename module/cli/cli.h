@@ -85,6 +85,8 @@ extern const sp_cli_verb_t  sp_cli_account_suspend;
 extern const sp_cli_verb_t  sp_cli_account_restore;
 extern const sp_cli_verb_t  sp_cli_audit_key;
 extern const sp_cli_verb_t  sp_cli_audit_seal;
+extern const sp_cli_verb_t  sp_cli_audit_verify;
+extern const sp_cli_verb_t  sp_cli_audit_prove;
 
 
 /* help_code.c: an exit code, or -1 if the word is no code of a message. */
