@@ -68,6 +68,7 @@ extern const sp_cli_verb_t  sp_cli_diff;
 extern const sp_cli_verb_t  sp_cli_explain;
 extern const sp_cli_verb_t  sp_cli_test;
 extern const sp_cli_verb_t  sp_cli_replay;
+extern const sp_cli_verb_t  sp_cli_access;
 extern const sp_cli_verb_t  sp_cli_forecast;
 extern const sp_cli_verb_t  sp_cli_lists;
 extern const sp_cli_verb_t  sp_cli_exceptions;

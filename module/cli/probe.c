@@ -33,6 +33,12 @@ sp_probe(sp_probe_t *probe, const sp_policy_t *policy, int64_t now,
     v->state = from != SP_PLACE_NONE ? SP_FACT_KNOWN : SP_FACT_UNKNOWN;
     v->u.place = sp_place_country(from);
 
+    if (sp_place_is_region(from)) {
+        v = &facts->v[SP_F_IP_REGION];
+        v->state = SP_FACT_KNOWN;
+        v->u.place = from;
+    }
+
     for (i = 0; i < sp_route_count(); i++) {
         if (sp_str_eq(sp_route(i)->name, SP_STR(SP_PROBE_ROUTE))) {
             sp_facts_route(facts, SP_ROUTE_FOUND, i, SP_STR(""));

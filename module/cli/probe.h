@@ -26,8 +26,8 @@ typedef struct {
 
 /*
  * Decides a call of chat.completions for "model" at "now", with a good key of
- * probe->account, from an address in the country "from" (SP_PLACE_NONE: not
- * known). All else is not known. The result is in probe->verdict.
+ * probe->account, from an address in the country or subdivision "from"
+ * (SP_PLACE_NONE: not known). All else is not known. The result is in probe->verdict.
  */
 void sp_probe(sp_probe_t *probe, const sp_policy_t *policy, int64_t now,
     sp_place_t from, const char *model);

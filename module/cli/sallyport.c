@@ -31,6 +31,7 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_explain,
     &sp_cli_test,
     &sp_cli_replay,
+    &sp_cli_access,
     &sp_cli_forecast,
     &sp_cli_lists,
     &sp_cli_exceptions,
