@@ -127,6 +127,9 @@ $(CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(LIB)
 	@echo "  cc    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(CLI_LIBS)
 
+# Pages that the command carries in itself.
+$(BUILD)/cli/page.o: $(wildcard module/cli/page/*)
+
 .PHONY: cli
 cli: ## the command, build/sallyport
 	@scripts/packages build
