@@ -88,6 +88,8 @@ extern const sp_cli_verb_t  sp_cli_audit_key;
 extern const sp_cli_verb_t  sp_cli_audit_seal;
 extern const sp_cli_verb_t  sp_cli_audit_verify;
 extern const sp_cli_verb_t  sp_cli_audit_prove;
+extern const sp_cli_verb_t  sp_cli_audit_show;
+extern const sp_cli_verb_t  sp_cli_audit_appeal;
 
 
 /* help_code.c: an exit code, or -1 if the word is no code of a message. */
