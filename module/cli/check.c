@@ -13,6 +13,7 @@
 #include "sp_diag.h"
 
 #include "check.h"
+#include "check_nginx.h"
 #include "policy_open.h"
 
 
@@ -32,6 +33,7 @@ static void sp_cli_check_analysis(const sp_analysis_t *analysis);
 
 static const sp_cli_opt_t  sp_cli_check_opts[] = {
     { "strict", NULL, "warnings are errors" },
+    { "nginx", "FILE|-", "check what `nginx -T` prints, not a policy" },
     { "format", "text|json|sarif", "how to print what was found (text)" },
     { "regions", NULL, "the gate's GeoIP database has subdivisions" },
     { "now", "TIME", "check as of this time: dated rules, review dates" },
@@ -52,9 +54,14 @@ const sp_cli_verb_t  sp_cli_check = {
     "Exit code 0: no errors; 1: it has errors (with --strict: or warnings) or\n"
     "cannot be read. sarif is SARIF 2.1.0, which code hosts show in line.\n\n"
     "  sallyport check policy/\n"
-    "  sallyport check --strict --now 2027-01-01 policy/policy.yaml\n",
+    "  sallyport check --strict --now 2027-01-01 policy/policy.yaml\n\n"
+    "--nginx reads a whole nginx configuration and says what leads around the\n"
+    "gate or changes what it judged: a proxy_pass without it to where a gated\n"
+    "location leads, proxy_set_body, proxy_cache, Upgrade, keys in a log_format,\n"
+    "set_real_ip_from that trusts everybody.\n\n"
+    "  nginx -T 2> /dev/null | sallyport check --nginx -\n",
     sp_cli_check_opts,
-    1,
+    0,
     1,
     sp_cli_check_run
 };
@@ -83,6 +90,16 @@ sp_cli_check_run(const sp_cli_args_t *args)
     opts.has_regions = sp_cli_opt(args, "regions") != NULL;
 
     if (sp_cli_now(args, &opts.now) != SP_OK) {
+        return SP_CLI_USAGE;
+    }
+
+    if (sp_cli_opt(args, "nginx") != NULL && args->nargs == 0) {
+        return sp_cli_check_nginx(sp_cli_opt(args, "nginx"), format != 0,
+                                  sp_cli_opt(args, "strict") != NULL);
+    }
+
+    if (args->nargs == 0 || sp_cli_opt(args, "nginx") != NULL) {
+        sp_cli_error("a policy, or --nginx FILE: one of them");
         return SP_CLI_USAGE;
     }
 
