@@ -55,6 +55,9 @@ void sp_geo_close(sp_geo_t *geo);
 
 const sp_geo_info_t *sp_geo_info(const sp_geo_t *geo);
 
+/* What sp_geo_country() of the address will need first is on its way. */
+void sp_geo_fetch(const sp_geo_t *geo, const sp_addr_t *addr);
+
 /*
  * No allocation, no system call. Only for addresses of class SP_IP_PUBLIC.
  * "country" is SP_PLACE_NONE unless SP_GEO_FOUND is returned.

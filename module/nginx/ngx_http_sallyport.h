@@ -431,6 +431,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        headers_set:1;
     unsigned                        anthropic:1;     /* anthropic-version: */
     unsigned                        cleanup_set:1;
+    unsigned                        pooled:1;        /* goes back to rest */
 
     sp_facts_t                      facts;
     int64_t                         record_age_ms;   /* -1: none */
@@ -460,6 +461,8 @@ ngx_http_sallyport_ctx_t *ngx_http_sallyport_get_ctx(ngx_http_request_t *r);
 /* handler.c */
 ngx_int_t ngx_http_sallyport_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sallyport_log_handler(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle);
 
 /* Moves the request on from ctx->state; a phase result. */
 ngx_int_t ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx);
@@ -501,8 +504,12 @@ void ngx_http_sallyport_caller_fetch(ngx_http_sallyport_ctx_t *ctx);
 void ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
     const sp_screen_t *screen);
 
-/* pages.c: zeroed, for a table of this worker, and of large pages if any. */
+/*
+ * pages.c: zeroed, for a table of this worker, and of large pages if any; as
+ * long as the cycle, or the process, lives.
+ */
 void *ngx_http_sallyport_pages(ngx_cycle_t *cycle, size_t size);
+void *ngx_http_sallyport_pages_for_good(size_t size, ngx_log_t *log);
 
 /* kept.c: room for the worker's decoded records. */
 ngx_int_t ngx_http_sallyport_kept_init_process(ngx_cycle_t *cycle);

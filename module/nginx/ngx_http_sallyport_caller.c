@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_sallyport_store.h"
+#include "ngx_http_sallyport_ways.h"
 #include "sp_memo.h"
 
 
@@ -40,8 +41,12 @@ struct ngx_http_sallyport_caller_s {
 };
 
 
-static ngx_http_sallyport_caller_t *ngx_http_sallyport_caller(
+static uint64_t ngx_http_sallyport_caller_hash(
     ngx_http_sallyport_ctx_t *ctx);
+static ngx_http_sallyport_caller_t *ngx_http_sallyport_caller_find(
+    ngx_http_sallyport_ctx_t *ctx);
+static void ngx_http_sallyport_caller_renew(
+    ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
 static ngx_uint_t ngx_http_sallyport_caller_is(
     ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_caller_age(
@@ -49,6 +54,11 @@ static ngx_int_t ngx_http_sallyport_caller_age(
     int64_t *age);
 static uint64_t ngx_http_sallyport_caller_zone(
     ngx_http_sallyport_ctx_t *ctx);
+
+
+/* Of this process, as smcf->callers is. */
+
+static ngx_http_sallyport_ways_t  ngx_http_sallyport_caller_ways;
 
 
 ngx_int_t
@@ -60,10 +70,19 @@ ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
 
     size = NGX_HTTP_SALLYPORT_CALLERS * sizeof(ngx_http_sallyport_caller_t);
 
-    smcf->callers = ngx_http_sallyport_pages(cycle, size);
     room = ngx_palloc(cycle->pool, sp_cases_size());
 
-    if (smcf->callers == NULL || room == NULL) {
+    if (room == NULL
+        || ngx_http_sallyport_ways_init(cycle, &ngx_http_sallyport_caller_ways,
+                                        NGX_HTTP_SALLYPORT_CALLERS)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    smcf->callers = ngx_http_sallyport_pages(cycle, size);
+
+    if (smcf->callers == NULL) {
         return NGX_ERROR;
     }
 
@@ -81,7 +100,7 @@ ngx_http_sallyport_caller_fetch(ngx_http_sallyport_ctx_t *ctx)
     u_char      *p;
     ngx_uint_t   i;
 
-    p = (u_char *) ngx_http_sallyport_caller(ctx);
+    p = (u_char *) ngx_http_sallyport_caller_find(ctx);
 
     for (i = 0; p != NULL && i < sizeof(ngx_http_sallyport_caller_t);
          i += NGX_HTTP_SALLYPORT_LINE)
@@ -105,7 +124,7 @@ ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
     const sp_policy_t            *policy;
     ngx_http_sallyport_caller_t  *caller;
 
-    caller = ngx_http_sallyport_caller(ctx);
+    caller = ngx_http_sallyport_caller_find(ctx);
 
     if (caller == NULL || !ngx_http_sallyport_caller_is(caller, ctx)
         || ngx_http_sallyport_caller_age(caller, ctx, &age) != NGX_OK)
@@ -151,15 +170,12 @@ void
 ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
     const sp_screen_t *screen)
 {
-    uint64_t                      number;
+    uint64_t                      number, hash;
     sp_memo_t                     memo;
     ngx_uint_t                    at;
-    ngx_http_sallyport_seen_t    *key, *account;
     ngx_http_sallyport_caller_t  *caller;
 
-    caller = ngx_http_sallyport_caller(ctx);
-
-    if (caller == NULL || screen == NULL
+    if (ctx->smcf->callers == NULL || screen == NULL
         || ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY].hash == 0
         || ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT].hash == 0)
     {
@@ -173,6 +189,35 @@ ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
     {
         return;
     }
+
+    hash = ngx_http_sallyport_caller_hash(ctx);
+    at = ngx_http_sallyport_ways_place(&ngx_http_sallyport_caller_ways, hash);
+
+    ngx_http_sallyport_caller_ways.tags[at] = hash;
+
+    caller = &ctx->smcf->callers[at];
+
+    ngx_http_sallyport_caller_renew(caller, ctx);
+
+    /* where it will be looked for first, unless another case is there */
+
+    at = number & (NGX_HTTP_SALLYPORT_MEMOS - 1);
+
+    if (caller->memos[at].number != 0 && caller->memos[at].number != number) {
+        at = ++caller->next & (NGX_HTTP_SALLYPORT_MEMOS - 1);
+    }
+
+    caller->memos[at] = memo;
+}
+
+
+/* Makes it that of this request's records; memos of others are dropped. */
+
+static void
+ngx_http_sallyport_caller_renew(ngx_http_sallyport_caller_t *caller,
+    ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_sallyport_seen_t  *key, *account;
 
     key = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
     account = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
@@ -195,34 +240,38 @@ ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
 
     caller->key = *key;
     caller->account = *account;
-
-    /* where it will be looked for first, unless another case is there */
-
-    at = number & (NGX_HTTP_SALLYPORT_MEMOS - 1);
-
-    if (caller->memos[at].number != 0 && caller->memos[at].number != number) {
-        at = ++caller->next & (NGX_HTTP_SALLYPORT_MEMOS - 1);
-    }
-
-    caller->memos[at] = memo;
 }
 
 
-/* Its place, whoever is there. Nobody outside can choose where a kid falls. */
+/* Of all of it: it is the end of a keyed hash, which nobody can choose. */
+
+static uint64_t
+ngx_http_sallyport_caller_hash(ngx_http_sallyport_ctx_t *ctx)
+{
+    uint64_t                    hash;
+    ngx_http_sallyport_print_t  print;
+
+    ngx_http_sallyport_print_kid(ctx->kid, &print);
+
+    hash = print.h[0] ^ ctx->slcf->store->tag;
+
+    return hash ? hash : 1;
+}
+
 
 static ngx_http_sallyport_caller_t *
-ngx_http_sallyport_caller(ngx_http_sallyport_ctx_t *ctx)
+ngx_http_sallyport_caller_find(ngx_http_sallyport_ctx_t *ctx)
 {
-    uint64_t  w;
+    ngx_int_t  at;
 
     if (ctx->smcf->callers == NULL) {
         return NULL;
     }
 
-    ngx_memcpy(&w, ctx->kid, sizeof(w));
+    at = ngx_http_sallyport_ways_find(&ngx_http_sallyport_caller_ways,
+                                      ngx_http_sallyport_caller_hash(ctx));
 
-    return &ctx->smcf->callers[ngx_http_sallyport_mix(w)
-                               & (NGX_HTTP_SALLYPORT_CALLERS - 1)];
+    return at != NGX_ERROR ? &ctx->smcf->callers[at] : NULL;
 }
 
 

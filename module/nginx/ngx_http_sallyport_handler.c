@@ -26,16 +26,53 @@ static void ngx_http_sallyport_cleanup_ctx(void *data);
 static uint64_t ngx_http_sallyport_clock(void);
 
 
-/* Contexts at rest: they are large, and every request needs one. */
+/*
+ * Contexts at rest: they are large, and every request needs one. The last to
+ * rest is the first to be taken, since the processor still has it.
+ */
 
-#if (NGX_DEBUG_PALLOC)
-#define NGX_HTTP_SALLYPORT_RESTING  0
-#else
-#define NGX_HTTP_SALLYPORT_RESTING  64
-#endif
+#define NGX_HTTP_SALLYPORT_RESTING  128
 
 static ngx_http_sallyport_ctx_t  *ngx_http_sallyport_rest;
-static ngx_uint_t                 ngx_http_sallyport_resting;
+static ngx_uint_t                 ngx_http_sallyport_pooled;
+
+
+/* Sanitizers see more of contexts that come and go. */
+
+ngx_int_t
+ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle)
+{
+#if !(NGX_DEBUG_PALLOC)
+
+    size_t                     size;
+    u_char                    *p;
+    ngx_uint_t                 i;
+    ngx_http_sallyport_ctx_t  *ctx;
+
+    if (ngx_http_sallyport_pooled) {
+        return NGX_OK;
+    }
+
+    size = ngx_align(sizeof(ngx_http_sallyport_ctx_t), 64);
+
+    p = ngx_http_sallyport_pages_for_good(NGX_HTTP_SALLYPORT_RESTING * size,
+                                          cycle->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_RESTING; i++) {
+        ctx = (ngx_http_sallyport_ctx_t *) (p + i * size);
+        ctx->next = ngx_http_sallyport_rest;
+        ngx_http_sallyport_rest = ctx;
+    }
+
+    ngx_http_sallyport_pooled = 1;
+
+#endif
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -561,6 +598,7 @@ ngx_http_sallyport_ctx_t *
 ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     ngx_http_sallyport_loc_conf_t *slcf)
 {
+    ngx_uint_t                 pooled;
     ngx_pool_cleanup_t        *cln;
     ngx_http_sallyport_ctx_t  *ctx;
 
@@ -570,10 +608,10 @@ ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     }
 
     ctx = ngx_http_sallyport_rest;
+    pooled = (ctx != NULL);
 
-    if (ctx != NULL) {
+    if (pooled) {
         ngx_http_sallyport_rest = ctx->next;
-        ngx_http_sallyport_resting--;
 
     } else {
         ctx = ngx_alloc(sizeof(ngx_http_sallyport_ctx_t), r->connection->log);
@@ -587,6 +625,7 @@ ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     ngx_memzero(ctx, offsetof(ngx_http_sallyport_ctx_t, facts));
     ngx_memzero(&ctx->verdict, offsetof(sp_verdict_t, matches));
 
+    ctx->pooled = pooled;
     ctx->request = r;
     ctx->slcf = slcf;
     ctx->smcf = ngx_http_get_module_main_conf(r, ngx_http_sallyport_module);
@@ -622,14 +661,13 @@ ngx_http_sallyport_cleanup_ctx(void *data)
     ngx_http_sallyport_record_release(&ctx->waiter);
     ngx_http_sallyport_judged(ctx);
 
-    if (ngx_http_sallyport_resting + 1 > NGX_HTTP_SALLYPORT_RESTING) {
+    if (!ctx->pooled) {
         ngx_free(ctx);
         return;
     }
 
     ctx->next = ngx_http_sallyport_rest;
     ngx_http_sallyport_rest = ctx;
-    ngx_http_sallyport_resting++;
 }
 
 

@@ -408,6 +408,7 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
 
     if (ngx_http_sallyport_screen_init_process(cycle, smcf) != NGX_OK
         || ngx_http_sallyport_kept_init_process(cycle) != NGX_OK
+        || ngx_http_sallyport_ctx_init_process(cycle) != NGX_OK
         || ngx_http_sallyport_caller_init_process(cycle, smcf) != NGX_OK
         || ngx_http_sallyport_policy_init_process(cycle, smcf) != NGX_OK)
     {

@@ -8,15 +8,12 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_ways.h"
 
 #include <sys/mman.h>
 
 
 #define NGX_HTTP_SALLYPORT_PAGE  (2 * 1024 * 1024)
-
-
-static void ngx_http_sallyport_pages_cleanup(void *data);
 
 
 typedef struct {
@@ -25,13 +22,15 @@ typedef struct {
 } ngx_http_sallyport_pages_t;
 
 
-/* Pages that nobody has touched take no memory. Lives as long as the cycle. */
+static void *ngx_http_sallyport_pages_map(size_t size,
+    ngx_http_sallyport_pages_t *pages, ngx_log_t *log);
+static void ngx_http_sallyport_pages_cleanup(void *data);
+
 
 void *
 ngx_http_sallyport_pages(ngx_cycle_t *cycle, size_t size)
 {
-    u_char                      *p, *start;
-    size_t                       room;
+    void                        *p;
     ngx_pool_cleanup_t          *cln;
     ngx_http_sallyport_pages_t  *pages;
 
@@ -41,13 +40,43 @@ ngx_http_sallyport_pages(ngx_cycle_t *cycle, size_t size)
         return NULL;
     }
 
+    pages = cln->data;
+
+    p = ngx_http_sallyport_pages_map(size, pages, cycle->log);
+
+    if (p != NULL) {
+        cln->handler = ngx_http_sallyport_pages_cleanup;
+    }
+
+    return p;
+}
+
+
+void *
+ngx_http_sallyport_pages_for_good(size_t size, ngx_log_t *log)
+{
+    ngx_http_sallyport_pages_t  pages;
+
+    return ngx_http_sallyport_pages_map(size, &pages, log);
+}
+
+
+/* Pages that nobody has touched take no memory. */
+
+static void *
+ngx_http_sallyport_pages_map(size_t size, ngx_http_sallyport_pages_t *pages,
+    ngx_log_t *log)
+{
+    u_char  *p, *start;
+    size_t   room;
+
     room = ngx_align(size, NGX_HTTP_SALLYPORT_PAGE) + NGX_HTTP_SALLYPORT_PAGE;
 
     p = mmap(NULL, room, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1,
              0);
 
     if (p == MAP_FAILED) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
                       "sallyport: no %uz bytes for a table", room);
         return NULL;
     }
@@ -59,13 +88,22 @@ ngx_http_sallyport_pages(ngx_cycle_t *cycle, size_t size)
                        MADV_HUGEPAGE);
     }
 
-    pages = cln->data;
     pages->p = p;
     pages->size = room;
 
-    cln->handler = ngx_http_sallyport_pages_cleanup;
-
     return start;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_ways_init(ngx_cycle_t *cycle,
+    ngx_http_sallyport_ways_t *ways, ngx_uint_t entries)
+{
+    ways->tags = ngx_http_sallyport_pages(cycle, entries * sizeof(uint64_t));
+    ways->sets = entries / NGX_HTTP_SALLYPORT_TAGS;
+    ways->turn = 0;
+
+    return (ways->tags != NULL) ? NGX_OK : NGX_ERROR;
 }
 
 

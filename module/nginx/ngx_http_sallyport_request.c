@@ -53,17 +53,21 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
 
     ngx_memzero(&seen, sizeof(ngx_http_sallyport_lines_t));
 
-    sp_facts_init(&ctx->facts, ngx_time());
-
     /* realip has put the client's address here, if it may be trusted */
 
     class = sp_addr_from_sockaddr(&ctx->addr, c->sockaddr, c->socklen);
     geo = ngx_http_sallyport_geo(ctx);
 
-    sp_addr_unit(&ctx->addr, &ctx->unit);
-    sp_facts_address(&ctx->facts, &ctx->addr, class, geo);
+    if (geo != NULL) {
+        sp_geo_fetch(geo, &ctx->addr);
+    }
+
+    sp_facts_init(&ctx->facts, ngx_time());
 
     ngx_http_sallyport_read_headers(ctx, &seen);
+
+    sp_addr_unit(&ctx->addr, &ctx->unit);
+    sp_facts_address(&ctx->facts, &ctx->addr, class, geo);
 
     if (ctx->request->args.len
         && ngx_http_sallyport_read_query(ctx) != NGX_OK)

@@ -81,6 +81,8 @@ static sp_geo_rc_t sp_geo_value(const sp_geo_t *geo, MMDB_entry_s entry,
 static sp_geo_t *sp_geo_refuse(sp_geo_t *geo, char *err, size_t errlen,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 static inline uint32_t sp_geo_word(const sp_addr_t *addr, unsigned at);
+static inline const sp_geo_flat_t *sp_geo_key(const sp_geo_t *geo,
+    const sp_addr_t *addr, uint64_t *key);
 
 
 static const char *const  sp_geo_layouts[] = {
@@ -194,6 +196,36 @@ sp_geo_info(const sp_geo_t *geo)
 }
 
 
+void
+sp_geo_fetch(const sp_geo_t *geo, const sp_addr_t *addr)
+{
+    uint64_t              key;
+    const sp_geo_flat_t  *flat;
+
+    flat = sp_geo_key(geo, addr, &key);
+
+    if (flat != NULL) {
+        __builtin_prefetch(&flat->first[key >> 48]);
+    }
+}
+
+
+/* The table of the address's family, or NULL, and what it is asked by. */
+
+static inline const sp_geo_flat_t *
+sp_geo_key(const sp_geo_t *geo, const sp_addr_t *addr, uint64_t *key)
+{
+    if (sp_addr_is_v4(addr)) {
+        *key = (uint64_t) sp_geo_word(addr, 12) << 32;
+        return geo->flat4;
+    }
+
+    *key = (uint64_t) sp_geo_word(addr, 0) << 32 | sp_geo_word(addr, 4);
+
+    return geo->flat6;
+}
+
+
 sp_geo_rc_t
 sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
     sp_place_t *country)
@@ -202,14 +234,7 @@ sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
     uint64_t              key;
     const sp_geo_flat_t  *flat;
 
-    if (sp_addr_is_v4(addr)) {
-        flat = geo->flat4;
-        key = (uint64_t) sp_geo_word(addr, 12) << 32;
-
-    } else {
-        flat = geo->flat6;
-        key = (uint64_t) sp_geo_word(addr, 0) << 32 | sp_geo_word(addr, 4);
-    }
+    flat = sp_geo_key(geo, addr, &key);
 
     answer = flat == NULL ? SP_GEO_NO_PLACE + SP_GEO_TREE
                           : sp_geo_flat_find(flat, key);

@@ -12,7 +12,8 @@
 #include "sp_memo_case.h"
 
 
-#define SP_CASES       512    /* a power of two */
+#define SP_CASE_SETS   128    /* a power of two */
+#define SP_CASE_WAYS   4
 #define SP_CASE_MODEL  64     /* bytes of a name; longer ones have no case */
 #define SP_CASE_WORDS  3
 
@@ -25,7 +26,6 @@ typedef struct {
 
 typedef struct {
     uint64_t            number;      /* 0: empty */
-    uint64_t            hash;
     const sp_policy_t  *policy;      /* with its first bytes: another policy */
     uint64_t            policy_hash; /* may come to stand at its place */
     sp_case_t           value;
@@ -34,7 +34,8 @@ typedef struct {
 
 struct sp_cases_s {
     uint64_t         last;
-    sp_case_entry_t  entries[SP_CASES];
+    uint64_t         hashes[SP_CASE_SETS][SP_CASE_WAYS];
+    sp_case_entry_t  entries[SP_CASE_SETS][SP_CASE_WAYS];
 };
 
 
@@ -93,9 +94,10 @@ uint64_t
 sp_case(sp_cases_t *cases, const sp_policy_t *policy,
     const sp_facts_t *facts)
 {
-    uint64_t          hash, policy_hash;
+    unsigned          i;
+    uint64_t          hash, policy_hash, *hashes;
     sp_case_t         c;
-    sp_case_entry_t  *entry;
+    sp_case_entry_t  *entry, *set;
 
     if (policy == NULL || !sp_case_take(facts, &c)) {
         return 0;
@@ -104,17 +106,27 @@ sp_case(sp_cases_t *cases, const sp_policy_t *policy,
     memcpy(&policy_hash, sp_policy_hash(policy), sizeof(policy_hash));
 
     hash = sp_case_hash(&c, policy_hash);
-    entry = &cases->entries[hash & (SP_CASES - 1)];
+    hashes = cases->hashes[hash & (SP_CASE_SETS - 1)];
+    set = cases->entries[hash & (SP_CASE_SETS - 1)];
 
-    if (entry->hash == hash && entry->policy == policy
-        && entry->policy_hash == policy_hash
-        && memcmp(&entry->value, &c, sizeof(sp_case_t)) == 0)
-    {
-        return entry->number;
+    for (i = 0; i < SP_CASE_WAYS; i++) {
+        entry = &set[i];
+
+        if (hashes[i] == hash && entry->number != 0
+            && entry->policy == policy && entry->policy_hash == policy_hash
+            && memcmp(&entry->value, &c, sizeof(sp_case_t)) == 0)
+        {
+            return entry->number;
+        }
     }
 
-    entry->number = ++cases->last;
-    entry->hash = hash;
+    /* one after the other: numbers grow */
+
+    i = cases->last++ % SP_CASE_WAYS;
+    entry = &set[i];
+
+    hashes[i] = hash;
+    entry->number = cases->last;
     entry->policy = policy;
     entry->policy_hash = policy_hash;
     entry->value = c;
