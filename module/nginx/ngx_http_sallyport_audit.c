@@ -148,11 +148,11 @@ ngx_http_sallyport_audit_base32(u_char *p, uint64_t value, ngx_uint_t digits)
 
     static u_char  digit[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-    for (i = digits; i-- > 0; /* void */ ) {
-        *p++ = digit[(value >> (5 * i)) & 31];
+    for (i = digits; i-- > 0; value >>= 5) {
+        p[i] = digit[value & 31];
     }
 
-    return p;
+    return p + digits;
 }
 
 

@@ -35,7 +35,7 @@ ngx_int_t ngx_http_sallyport_ways_init(ngx_cycle_t *cycle,
 static ngx_inline ngx_uint_t
 ngx_http_sallyport_ways_set(ngx_http_sallyport_ways_t *ways, uint64_t hash)
 {
-    return (hash & (ways->sets - 1)) * NGX_HTTP_SALLYPORT_TAGS;
+    return (hash >> 32 & (ways->sets - 1)) * NGX_HTTP_SALLYPORT_TAGS;
 }
 
 

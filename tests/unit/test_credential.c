@@ -210,6 +210,38 @@ test_bytes(void **state)
 }
 
 
+/* Each byte at each place of a key that is looked at in larger pieces. */
+
+static void
+test_long_keys(void **state)
+{
+    int              c;
+    size_t           i, len;
+    unsigned char    key[56];
+    sp_credential_t  cred;
+
+    for (len = 15; len <= sizeof(key); len++) {
+        memset(key, 'k', sizeof(key));
+
+        for (i = 0; i < len; i++) {
+
+            for (c = 0; c < 256; c++) {
+                key[i] = (unsigned char) c;
+
+                memset(&cred, 0, sizeof(cred));
+                sp_credential_offer(&cred, SP_CARRIER_API_KEY,
+                                    (sp_str_t) { len, key });
+                assert_int_equal(cred.state,
+                                 naive_key((sp_str_t) { len, key })
+                                 ? SP_CRED_OK : SP_CRED_MALFORMED);
+            }
+
+            key[i] = 'k';
+        }
+    }
+}
+
+
 static void
 test_bearer(void **state)
 {
@@ -336,6 +368,7 @@ main(void)
         cmocka_unit_test(test_vector),
         cmocka_unit_test(test_pepper_hides),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_long_keys),
         cmocka_unit_test(test_bearer),
         cmocka_unit_test(test_sequences)
     };

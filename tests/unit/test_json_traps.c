@@ -318,6 +318,34 @@ test_long_keys(void **state)
 }
 
 
+/* Each byte at each place of a string that is skipped in large steps. */
+
+static void
+test_long_strings(void **state)
+{
+    int            c;
+    size_t         i;
+    unsigned char  text[420];
+
+    static const char  head[] = "{\"x\":\"", tail[] = "\",\"model\":\"m\"}";
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text, head, sizeof(head) - 1);
+    memcpy(text + sizeof(text) - sizeof(tail) + 1, tail, sizeof(tail) - 1);
+
+    for (i = sizeof(head) - 1; i < sizeof(text) - sizeof(tail) + 1; i++) {
+
+        for (c = 0; c < 256; c += (c < 0x24 || c == '[') ? 1 : 9) {
+            text[i] = (unsigned char) c;
+            assert_int_equal(check(text, sizeof(text)),
+                             c >= 0x20 && c < 0x80 && c != '"' && c != '\\');
+        }
+
+        text[i] = 'x';
+    }
+}
+
+
 static void
 test_compile(void **state)
 {
@@ -384,6 +412,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_long_strings),
         cmocka_unit_test(test_compile),
         cmocka_unit_test(test_traps),
         cmocka_unit_test(test_refuse),

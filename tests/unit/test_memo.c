@@ -432,7 +432,7 @@ static void
 test_what_has_no_case(void **state)
 {
     char          name[65];
-    uint64_t      number;
+    uint64_t      number, other;
     request_t    *q;
     sp_cases_t   *cases;
     sp_screen_t   screen;
@@ -460,7 +460,9 @@ test_what_has_no_case(void **state)
 
     name[1] = '\0';                  /* "a\0" is not "a" */
     q->models[0].len = 2;
-    assert_int_equal(sp_case(cases, policy, &q->facts), 0);
+    other = sp_case(cases, policy, &q->facts);
+    q->models[0].len = 1;
+    assert_true(sp_case(cases, policy, &q->facts) != other);
     q->models[0] = sp_cstr("m-one");
 
     q->facts.body_state = SP_BODYFACT_PENDING;

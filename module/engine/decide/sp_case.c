@@ -18,9 +18,12 @@
 #define SP_CASE_WORDS  3
 
 
+/* Equal lengths, and equal words as far as the name goes. */
+
 typedef struct {
     uint64_t  word[SP_CASE_WORDS];
-    uint64_t  model[SP_CASE_MODEL / 8];   /* the name, then zeros */
+    uint64_t  len;                        /* of the name; 0: there is none */
+    uint64_t  model[SP_CASE_MODEL / 8];   /* zeros up to a whole word */
 } sp_case_t;
 
 
@@ -40,6 +43,7 @@ struct sp_cases_s {
 
 
 static int sp_case_take(const sp_facts_t *facts, sp_case_t *c);
+static int sp_case_same(const sp_case_t *a, const sp_case_t *b);
 static uint64_t sp_case_hash(const sp_case_t *c, uint64_t hash);
 
 
@@ -114,7 +118,7 @@ sp_case(sp_cases_t *cases, const sp_policy_t *policy,
 
         if (hashes[i] == hash && entry->number != 0
             && entry->policy == policy && entry->policy_hash == policy_hash
-            && memcmp(&entry->value, &c, sizeof(sp_case_t)) == 0)
+            && sp_case_same(&entry->value, &c))
         {
             return entry->number;
         }
@@ -170,7 +174,7 @@ sp_case_take(const sp_facts_t *facts, sp_case_t *c)
     c->word[2] |= (sp_case_small(facts, SP_F_REQUEST_STREAM, &odd) & 15) << 55;
     c->word[2] |= (uint64_t) facts->v[SP_F_MODEL_ID].state << 59;
 
-    memset(c->model, 0, sizeof(c->model));
+    c->len = 0;
 
     if (facts->nmodels != 0) {
         model = &facts->models[0];
@@ -179,14 +183,32 @@ sp_case_take(const sp_facts_t *facts, sp_case_t *c)
             return 0;
         }
 
+        c->len = model->len;
+        c->model[(model->len - 1) / 8] = 0;
         memcpy(c->model, model->data, model->len);
-
-        /* "a" and "a\0" are two names; nor may a name look like none */
-
-        odd |= model->data[model->len - 1] == '\0';
     }
 
     return !odd;
+}
+
+
+static int
+sp_case_same(const sp_case_t *a, const sp_case_t *b)
+{
+    unsigned  i;
+    uint64_t  other;
+
+    other = a->len ^ b->len;
+
+    for (i = 0; i < SP_CASE_WORDS; i++) {
+        other |= a->word[i] ^ b->word[i];
+    }
+
+    for (i = 0; other == 0 && i < (a->len + 7) / 8; i++) {
+        other = a->model[i] ^ b->model[i];
+    }
+
+    return other == 0;
 }
 
 
@@ -200,7 +222,7 @@ sp_case_hash(const sp_case_t *c, uint64_t hash)
         hash ^= hash >> 29;
     }
 
-    for (i = 0; i < SP_CASE_MODEL / 8 && c->model[i] != 0; i++) {
+    for (i = 0; i < (c->len + 7) / 8; i++) {
         hash = (hash ^ c->model[i]) * 0x9e3779b97f4a7c15;
         hash ^= hash >> 29;
     }

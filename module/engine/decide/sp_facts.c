@@ -37,6 +37,7 @@ sp_facts_init(sp_facts_t *facts, int64_t now)
 {
     unsigned  i;
 
+#pragma GCC unroll 16
     for (i = 0; i < SP_FACTS_MAX; i++) {
         facts->v[i].state = SP_FACT_UNKNOWN;
     }

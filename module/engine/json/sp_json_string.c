@@ -11,6 +11,10 @@
 
 #include "sp_json_scan.h"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 
 #define SP_JSON_SHORT  48    /* bytes of a run before steps get longer */
 
@@ -145,6 +149,64 @@ sp_json_plain(sp_json_pos_t p, sp_json_pos_t end)
 }
 
 
+#if defined(__SSE2__)
+
+static inline sp_json_pos_t
+sp_json_wide(sp_json_pos_t p, sp_json_pos_t end)
+{
+    while (end - p >= 64
+           && _mm_movemask_epi8(
+                  _mm_or_si128(_mm_or_si128(sp_json_odd(p),
+                                            sp_json_odd(p + 16)),
+                               _mm_or_si128(sp_json_odd(p + 32),
+                                            sp_json_odd(p + 48))))
+              == 0)
+    {
+        p += 64;
+    }
+
+    return p;
+}
+
+
+/* The same of 32 bytes, where the processor has it. */
+
+__attribute__((target("avx2")))
+static inline __m256i
+sp_json_odd_32(sp_json_pos_t p)
+{
+    __m256i  v, odd;
+
+    v = _mm256_loadu_si256((const __m256i *) p);
+    odd = _mm256_adds_epu8(_mm256_xor_si256(v, _mm256_set1_epi8(0x7d)),
+                           _mm256_set1_epi8(0x21));
+
+    return _mm256_or_si256(odd, _mm256_cmpeq_epi8(v,
+                                                  _mm256_set1_epi8('\\')));
+}
+
+
+__attribute__((target("avx2")))
+static sp_json_pos_t
+sp_json_wider(sp_json_pos_t p, sp_json_pos_t end)
+{
+    while (end - p >= 128
+           && _mm256_movemask_epi8(
+                  _mm256_or_si256(_mm256_or_si256(sp_json_odd_32(p),
+                                                  sp_json_odd_32(p + 32)),
+                                  _mm256_or_si256(sp_json_odd_32(p + 64),
+                                                  sp_json_odd_32(p + 96))))
+              == 0)
+    {
+        p += 128;
+    }
+
+    return p;
+}
+
+#endif
+
+
 /* Big steps only: stops near what sp_json_plain() looks at. */
 
 static sp_json_pos_t
@@ -163,17 +225,11 @@ sp_json_ascii(sp_json_pos_t p, sp_json_pos_t end)
 
             /* a long one is likely to go on */
 
-            while (end - p >= 64
-                   && _mm_movemask_epi8(
-                          _mm_or_si128(_mm_or_si128(sp_json_odd(p),
-                                                    sp_json_odd(p + 16)),
-                                       _mm_or_si128(sp_json_odd(p + 32),
-                                                    sp_json_odd(p + 48))))
-                      == 0)
-            {
-                p += 64;
+            if (__builtin_cpu_supports("avx2")) {
+                p = sp_json_wider(p, end);
             }
 
+            p = sp_json_wide(p, end);
             wide = end;
             continue;
         }
