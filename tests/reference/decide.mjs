@@ -68,22 +68,40 @@ function given(type, value) {
         ? place(value) : type === 'places' ? value.map(place) : value);
 }
 
-function own(policy, record) {
-    const facts = {};
+/** What the record says of a declared fact: nothing, nonsense or a value. */
+function ownValue({ type, values, min = 0, max = 1e9, absent }, text, now) {
+    const written = text === undefined || text === '' ? absent : String(text);
 
-    for (const [name, declared] of policy.own) {
-        const field = name.slice(name.indexOf('.') + 1);
-        const value = typeof record === 'string' ? undefined : record[field];
-
-        facts[name] = typeof record === 'string'
-            ? without(record === FAILED ? FAILED : UNKNOWN)
-            : value === undefined || value === '' ? without(ABSENT)
-            : known(declared.type === 'bool' ? /^(yes|true|1)$/.test(value)
-                : declared.type === 'int' ? Number(value)
-                : declared.type === 'time' ? Number(value) : value);
+    if (written === undefined) {
+        return without(ABSENT);
     }
 
-    return facts;
+    switch (type) {
+    case 'bool':
+        return /^(yes|true|no|false)$/.test(written)
+            ? known(/^(yes|true)$/.test(written)) : without(UNKNOWN);
+    case 'int':
+        return /^(0|[1-9]\d*)$/.test(written) && Number(written) >= min
+            && Number(written) <= max ? known(Number(written))
+            : without(UNKNOWN);
+    case 'age':
+        return /^(0|[1-9]\d*)$/.test(written) ? known(now - Number(written))
+            : without(UNKNOWN);
+    case 'enum':
+        return values.includes(written) ? known(written) : without(UNKNOWN);
+    case 'place':
+        return /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/.test(written) && written !== 'ZZ'
+            ? known(place(written)) : without(UNKNOWN);
+    default:
+        return known(written);
+    }
+}
+
+function own(policy, account, now) {
+    return Object.fromEntries(policy.own.map(([name, declared]) => [name,
+        typeof account === 'string'
+            ? without(account === FAILED ? FAILED : UNKNOWN)
+            : ownValue(declared, account[name.replace('account.', '')], now)]));
 }
 
 function gather(policy, request) {
@@ -129,7 +147,7 @@ function gather(policy, request) {
         facts['ip.registered'] = registered(record, facts['ip.addr']);
     }
 
-    Object.assign(facts, own(policy, account));
+    Object.assign(facts, own(policy, account, request.now));
 
     facts['request.route'] = known(request.route);
     facts['request.dialect'] = known(request.dialect ?? 'openai');

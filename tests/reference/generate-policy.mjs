@@ -2,7 +2,7 @@
 
 import { ENUMS, FIELDS, INT_RANGE } from './fields.mjs';
 import { KINDS, REASONS } from './policy.mjs';
-import { DAY, NOW, OTHER_CODE, POOL } from './pools.mjs';
+import { DAY, NOW, OTHER_CODE, OWN, POOL } from './pools.mjs';
 
 const ORDER = ['==', '!=', '<', '<=', '>', '>='];
 
@@ -46,6 +46,8 @@ export class PolicyMaker {
         const { random } = this;
 
         this.fields = { ...FIELDS };
+        this.enums = { ...ENUMS };
+        this.ranges = { ...INT_RANGE };
         this.files = {};
         this.lists = {};
         this.sections = {};
@@ -56,6 +58,7 @@ export class PolicyMaker {
             head.push(`timezone: "${random.of(['UTC', '+02:00', '-09:30'])}"`);
         }
 
+        this.makeFacts();
         this.makeLists();
         this.makeReasons();
         this.makeModels();
@@ -67,6 +70,39 @@ export class PolicyMaker {
         this.makeRules();
 
         return this.write(head);
+    }
+
+    makeFacts() {
+        const { random } = this;
+        const facts = [];
+
+        for (const [name, fact] of Object.entries(OWN)) {
+            if (random.once(3)) {
+                const parts = [`type: ${fact.type}`];
+
+                if (fact.values !== undefined) {
+                    parts.push(`values: [${fact.values.join(', ')}]`);
+                    this.enums[name] = fact.values;
+                }
+
+                if (fact.type === 'int') {
+                    parts.push(`max: ${fact.max}`);
+                    this.ranges[name] = [0, fact.max];
+                }
+
+                if (fact.absent !== undefined && random.once(2)) {
+                    parts.push(`absent: ${fact.absent}`);
+                }
+
+                this.fields[name] = fact.type === 'age' ? 'duration'
+                    : fact.type;
+                facts.push(`  ${name}: {${parts.join(', ')}}`);
+            }
+        }
+
+        if (facts.length !== 0) {
+            this.sections.facts = facts;
+        }
     }
 
     makeLists() {
@@ -276,9 +312,11 @@ export class PolicyMaker {
 
         const by = random.of(['account.level', 'model.tier', 'account.status',
             'account.type', 'account.screening', 'ip.tor', 'request.stream',
-            'account.linkage']);
-        const [from, to] = INT_RANGE[by] ?? [];
-        const keys = ENUMS[by] ?? (FIELDS[by] === 'bool' ? ['yes', 'no']
+            'account.linkage', ...Object.keys(OWN).filter((name) => ['bool',
+                'int', 'enum'].includes(this.fields[name]))]);
+        const [from, to] = this.ranges[by] ?? [];
+        const keys = this.enums[by] ?? (this.fields[by] === 'bool'
+            ? ['yes', 'no']
             : Array.from({ length: to - from + 1 }, (_, n) => from + n));
 
         return ['rate:', `  by: ${by}`,
@@ -354,6 +392,12 @@ export class PolicyMaker {
         const { random } = this;
 
         switch (random.below(10)) {
+        case 3: {
+            const own = Object.keys(OWN).filter((name) => this.fields[name]);
+
+            return this.field(random.of(own.length !== 0 ? own
+                : Object.keys(this.fields)));
+        }
         case 0:
             return this.share();
         case 1:
@@ -414,7 +458,7 @@ export class PolicyMaker {
                 ? `${name} ${equal} ${random.of(['yes', 'no', 'true', 'false'])}`
                 : name;
         case 'int': {
-            const [from, to] = INT_RANGE[name] ?? [0, 5000];
+            const [from, to] = this.ranges[name] ?? [0, 5000];
 
             if (to < 64 && random.once(3)) {
                 return `${name} ${within} [${random.some(Array.from(
@@ -433,7 +477,7 @@ export class PolicyMaker {
                 '2026-11-24', '2026-11-23T12:00:00Z', '2026-11-23T14:00:00Z',
                 '2026-11-23T14:00:00+02:00', '2026-11-22'])}`;
         case 'enum': {
-            const values = ENUMS[name].map(quoted);
+            const values = this.enums[name].map(quoted);
 
             return random.once(2) ? `${name} ${equal} ${random.of(values)}`
                 : `${name} ${within} [${random.some(values, 3).join(', ')}]`;
@@ -497,7 +541,7 @@ export class PolicyMaker {
     /** Some sections in the file itself, some in files that it includes. */
     write(head) {
         const { random } = this;
-        const names = [...KINDS, 'models', 'reasons'].filter(
+        const names = [...KINDS, 'models', 'reasons', 'facts'].filter(
             (name) => this.sections[name]?.length > 0);
         const parts = [this.writeLists(),
             ...names.map((name) => this.section(name))];

@@ -1,7 +1,7 @@
 // Random requests, as `sallyport explain` takes them.
 
 import { ENUMS, FIELDS } from './fields.mjs';
-import { DAY, NOW, OTHER_FACT, POOL } from './pools.mjs';
+import { DAY, NOW, OTHER_FACT, OWN, POOL } from './pools.mjs';
 
 const MISSING = ['absent', 'unknown', 'failed'];
 const RECORD_PLACES = [...POOL.place, 'ZZ'];
@@ -225,6 +225,10 @@ export class RequestMaker {
         maybe('listed', () => random.some(POOL.screen, 3).map(
             (list) => `${list}:${random.of([0, 1000, 2500, 5000, 9000])}`)
             .join(','));
+
+        for (const [name, { record }] of Object.entries(OWN)) {
+            maybe(name.replace('account.', ''), () => random.of(record), 4);
+        }
 
         if (random.once(8)) {
             account.tiers = random.some([1, 2, 3], 3).sort().join(',');

@@ -125,7 +125,7 @@ export function load(file) {
     const own = Object.entries(root.facts ?? {});
 
     for (const [name, declared] of own) {
-        fields[name] = declared.type;
+        fields[name] = declared.type === 'age' ? 'duration' : declared.type;
     }
 
     const lists = Object.fromEntries(Object.entries(root.lists ?? {}).map(

@@ -21,6 +21,22 @@ export const POOL = {
     modelPattern: ['m-one', 'm-one*', 'm-*', '*-three', 'm-two*', 'm-*.5', 'x*'],
 };
 
+/** Facts that policies declare, and what records say of them. */
+export const OWN = {
+    'account.x_cleared': { type: 'bool', absent: 'no',
+        record: ['yes', 'no', 'true', 'maybe', ''] },
+    'account.x_seats': { type: 'int', max: 9, absent: '2',
+        record: ['0', '3', '9', '10', '007', ''] },
+    'account.x_grade': { type: 'enum', values: ['low', 'middle', 'high'],
+        absent: 'low', record: ['low', 'high', 'middle', 'Low', ''] },
+    'account.x_owner': { type: 'string', absent: 'gold',
+        record: ['gold', 'pilot', ''] },
+    'account.x_plant': { type: 'place', absent: 'SG',
+        record: ['UA-43', 'HK', 'CN', 'ZZ', 'ua', ''] },
+    'account.x_visit': { type: 'age',
+        record: ['1795435200', '1795262400', '1795435201', 'yesterday', ''] },
+};
+
 /** Another way to write a place; a list has no "UK". */
 export const OTHER_CODE = { HK: 'CN-HK' };
 export const OTHER_FACT = { HK: 'CN-HK', GB: 'UK' };
