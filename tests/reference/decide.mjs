@@ -425,8 +425,8 @@ export function decide(policy, request) {
 
     return { decision: 'allow', status: 200, rule: allowedBy, excepted,
         matches: names(matched), limits: [...applied].map(
-            ([rule, rate]) => [rule, rate.limit, rate.period, rate.burst]
-                .join(' ')).sort() };
+            ([rule, rate]) => [rule, interval(rate), rate.burst].join(' '))
+            .sort() };
 }
 
 /** The first rule that allows the first model; each model needs one. */
@@ -490,6 +490,6 @@ export function fromEngine(answer) {
         rule: answer.rule, excepted: answer.excepted,
         matches: [...new Set(answer.matches.map((m) => line(m.rule, m.reason,
             m.value, m.source_failed, m.shadow, m.lifted_by)))].sort(),
-        limits: answer.limits.map((l) => [l.rule, l.limit, l.period_s, l.burst]
-            .join(' ')).sort() };
+        limits: answer.limits.map((l) => [l.rule, l.period_s / l.limit,
+            l.burst].join(' ')).sort() };
 }

@@ -136,7 +136,8 @@ export class PolicyMaker {
 
         if (random.once(3)) {
             const liftable = random.of(['never', 'yes', 'licence']);
-            const rank = random.range(100, 1700);
+            const rank = random.once(2) ? random.of([307, 402, 1303, 705])
+                : random.range(100, 1700);
 
             this.reasons.OWN_REASON = [rank, 403, liftable];
             reasons.push('  OWN_REASON:', '    class: commercial',
@@ -303,8 +304,9 @@ export class PolicyMaker {
 
     rate() {
         const { random } = this;
-        const one = () => `${random.range(1, 200)}/${random.of(['s', 'min', 'h',
-            'day'])}`;
+        const one = () => (random.once(2) ? random.of(['1/s', '60/min',
+            '3600/h']) : `${random.range(1, 200)}/${random.of(['s', 'min',
+            'h', 'day'])}`);
 
         if (!random.once(2)) {
             return [`rate: ${one()}`];

@@ -15,7 +15,12 @@ export class RequestMaker {
     make() {
         const { random } = this;
         const request = { now: NOW + random.of([0, 0, 0, -1, 1, DAY, -DAY,
-            3600 * random.range(-60, 60)]), route: 'chat.completions' };
+            3600 * random.range(-60, 60),
+
+            // around midnight, in each time zone
+
+            DAY * random.range(-2, 2) + random.of([43200, 36000, 77400])
+                + random.range(-1, 1)]), route: 'chat.completions' };
 
         if (!random.once(12)) {
             request.ip = this.ip();
@@ -250,7 +255,7 @@ export class RequestMaker {
             const min = Math.min(left, random.of([0, 1000, 2500, 3333, 5000,
                 7550, 10000]));
             const max = random.once(3)
-                ? Math.min(10000, min + random.of([500, 2500])) : min;
+                ? Math.min(10000, min + random.of([500, 2500, 7500])) : min;
 
             left -= min;
             entries.push(`${random.some([...POOL.place, 'PUB', 'ZZ'], 2)
