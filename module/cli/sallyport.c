@@ -12,6 +12,7 @@
 #include "sp_diag.h"
 
 #include "cli.h"
+#include "manual.h"
 
 
 #define SP_CLI_WORD  32    /* bytes of a verb of two words with its NUL */
@@ -237,6 +238,16 @@ sp_cli_help(int argc, char **argv)
         return SP_CLI_FINE;
     }
 
+    if (argc == 2 && strcmp(argv[0], "--man") == 0) {
+        return sp_manual_pages(argv[1], sp_cli_verbs, sp_nelts(sp_cli_verbs))
+               == SP_OK ? SP_CLI_FINE : SP_CLI_REFUSED;
+    }
+
+    if (argc == 1 && strcmp(argv[0], "--bash") == 0) {
+        sp_manual_completion(stdout, sp_cli_verbs, sp_nelts(sp_cli_verbs));
+        return SP_CLI_FINE;
+    }
+
     verb = sp_cli_find(argc, argv, &words);
 
     if (verb != NULL) {
@@ -273,7 +284,8 @@ sp_cli_overview(FILE *out)
     }
 
     fputs("\n`sallyport help VERB` says more, with examples; `sallyport help "
-          "SP201` what a\nmessage means.\n"
+          "SP201` what a\nmessage means. `sallyport help --man DIR` writes "
+          "manual pages, `sallyport help --bash`\na completion for bash.\n"
           "Exit codes: 0 fine, 1 refused or errors found, 3 differs, "
           "4 wrong command line.\n", out);
 }

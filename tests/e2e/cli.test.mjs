@@ -8,6 +8,7 @@ import path from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 
 import { BUILD, ROOT } from './lib/harness.mjs';
 import { EXPLAINED, command } from './lib/command.mjs';
@@ -31,13 +32,47 @@ describe('the command line', () => {
         }
     });
 
+    test('manual pages and completion come of the same texts', () => {
+        const man = path.join(dir, 'man');
+
+        fs.mkdirSync(man);
+        fine(['help', '--man', man]);
+
+        const verbs = [...fine(['help']).out
+            .matchAll(/^ {2}(\w+(?: \w+)?) {2}/gm)].map((m) => m[1]);
+        const overview = fs.readFileSync(path.join(man, 'sallyport.1'),
+            'utf8');
+
+        for (const verb of verbs) {
+            const page = fs.readFileSync(path.join(man,
+                `sallyport-${verb.replace(' ', '-')}.1`), 'utf8');
+
+            assert.match(page, /^\.SH SYNOPSIS$[^]*^\.SH DESCRIPTION$/m);
+            assert.ok(overview.includes(`.B ${verb}\n`));
+        }
+
+        refused(['help', '--man', path.join(dir, 'none')], 1, /cannot write/);
+
+        const bash = write('completion', fine(['help', '--bash']).out);
+        const complete = (...words) => execFileSync('bash', ['-c',
+            `. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sallyport; `
+            + 'echo "${COMPREPLY[@]}"', bash, 'sallyport', ...words],
+        { encoding: 'utf8' }).trim().split(' ');
+
+        assert.deepEqual(complete('repl'), ['replay']);
+        assert.deepEqual(complete('key', 'rev'), ['revoke']);
+        assert.ok(complete('key', 'new', '--').includes('--account'));
+        assert.ok(complete('test', '--').includes('--coverage'));
+        assert.ok(!complete('test', '--').includes('--html'));
+    });
+
     test('a mistyped verb or option is recognised', () => {
         refused(['chek', 'x'], 4, /did you mean 'check'/);
         refused(['key', 'revok'], 4, /did you mean 'key revoke'/);
         refused(['check', 'x', '--frmat', 'json'], 4,
             /did you mean 'format'/);
         refused(['check', 'x', 'y'], 4, /one argument too many/);
-        refused(['check'], 4, /argument is missing/);
+        refused(['explain'], 4, /argument is missing/);
         refused(['check', 'x', '--format', 'text', '--format', 'json'], 4,
             /given twice/);
     });
