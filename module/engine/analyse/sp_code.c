@@ -212,6 +212,13 @@ static const sp_code_t  sp_code_table[] = {
       "The diagrams leave room for a request that breaks it, but no such "
       "request could be made: most often several comparisons of places, or "
       "several ownership lists at once. Treat it as not proved.",
+      NULL, NULL },
+
+    { 510, "error", "a test file is wrong",
+      "A file of `sallyport test` says something that it cannot: a key, fact, "
+      "rule or model that there is not, or a case that expects nothing. "
+      "`sallyport test --help` shows the format. The rest of the file is not "
+      "run.",
       NULL, NULL }
 };
 
