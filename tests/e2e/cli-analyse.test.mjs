@@ -85,6 +85,8 @@ const BROKEN = [
     ['largest_owner(@wide) < 20% and owner_share(@wide) > 50%',
         'never: allow'],
     ['owner_share(@shut) >= 25%', 'never: allow'],
+    ['owner_share(@shut) >= 100% and owner_share(@wide) >= 100%',
+        'never: allow'],
     ['control_in(@wide) and not control_in(@shut)', 'never: allow'],
     ['listed_share(@screens) >= 50%', 'never: allow'],
     ['listed_share(SDN) >= 10% and listed_share(SDN) < 20%',
@@ -95,7 +97,6 @@ const BROKEN = [
     ['has(ip.registered) and ip.registered and ip.tor', 'never: allow'],
     ['account.x_cleared and account.x_desk == south', 'never: allow'],
     ['account.id in @pilots and account.plan == "gold"', 'never: allow'],
-    ['pilot in account.tags', 'never: allow'],
     ['account.tags in [trial, pilot] and account.tags not in [vip]',
         'never: allow'],
     ['model.id == "gpt-4o" and request.stream', 'never: allow'],
@@ -118,7 +119,7 @@ const BROKEN = [
     ['key.country_count > 7 or account.linkage == blocked',
         'never: allow'],
     ['has(ip.country)', 'never: deny']
-].filter(([when]) => !when.startsWith('pilot in'));
+];
 
 const HOLD = [
     ['ip.country in @shut', 'always: deny'],

@@ -256,7 +256,7 @@ same_value(const sp_space_t *space, int field, const sp_value_t *a,
         return a->state == b->state;
     }
 
-    switch (sp_field(field)->type) {
+    switch (sp_space_row(space, field)->type) {
     case SP_T_COUNTRY:
     case SP_T_REGION:
     case SP_T_PLACE:
@@ -335,7 +335,8 @@ locate(sp_space_t *space, const request_t *q, uint32_t *values)
         if (!found) {
             fail_msg("seed %u: no class of variable %u (%s)", seed, i,
                      var->kind == SP_VAR_FACTS
-                     ? sp_field(var->fields[0])->name : "a test");
+                     ? sp_space_row(space, var->fields[0])->name
+                     : "a test");
         }
     }
 }
