@@ -424,6 +424,13 @@ describe('codes', () => {
         }
     }
 
+    // The command's own: of test files.
+    for (const [, code] of fs.readFileSync(path.join(ROOT,
+        'module/cli/test.h'), 'utf8').matchAll(/SP_DIAG_ERROR, (\d{3}),/g))
+    {
+        used.add(code);
+    }
+
     test('each code in the sources has its text, each text its code', () => {
         const listed = [...fine(['help', 'codes']).out
             .matchAll(/^SP(\d{3}) /gm)].map((m) => m[1]);
