@@ -7,17 +7,11 @@
  */
 
 
-#include <errno.h>
-#include <ftw.h>
 #include <regex.h>
 #include <stdlib.h>
 
 #include "policy_open.h"
 #include "test.h"
-
-
-#define SP_TEST_SUFFIX  "_test.yaml"
-#define SP_TEST_DEPTH   16     /* directories below the one that is named */
 
 
 /* A policy that is tested, by one file or several. */
@@ -36,8 +30,7 @@ typedef struct {
     int                   json;
     regex_t               run;         /* valid if has_run */
     int                   has_run;
-    size_t                nfiles;
-    char                **files;
+    sp_test_files_t       files;
     size_t                checks;
     size_t                failed;
     size_t                wrong;       /* files that cannot be read */
@@ -52,10 +45,6 @@ typedef struct {
 
 static int sp_cli_test_run(const sp_cli_args_t *args);
 static sp_rc_t sp_tests_options(sp_tests_t *tests, double *least);
-static sp_rc_t sp_tests_find(sp_tests_t *tests, const char *path);
-static int sp_tests_seen(const char *path, const struct stat *st, int type,
-    struct FTW *ftw);
-static int sp_tests_by_name(const void *one, const void *two);
 static void sp_tests_file(sp_tests_t *tests, const char *name);
 static sp_tested_t *sp_tests_policy(sp_tests_t *tests, const char *path);
 static sp_rc_t sp_tests_case(void *ctx, const sp_test_case_t *one);
@@ -132,10 +121,6 @@ const sp_cli_verb_t  sp_cli_test = {
 };
 
 
-/* nftw() has no argument for its caller's own. */
-static sp_tests_t  *sp_tests_walk;
-
-
 static int
 sp_cli_test_run(const sp_cli_args_t *args)
 {
@@ -156,13 +141,13 @@ sp_cli_test_run(const sp_cli_args_t *args)
     rc = SP_CLI_REFUSED;
 
     for (i = 0; i < args->nargs; i++) {
-        if (sp_tests_find(tests, args->args[i]) != SP_OK) {
+        if (sp_test_find(&tests->files, args->args[i]) != SP_OK) {
             goto done;
         }
     }
 
-    for (k = 0; k < tests->nfiles; k++) {
-        sp_tests_file(tests, tests->files[k]);
+    for (k = 0; k < tests->files.n; k++) {
+        sp_tests_file(tests, tests->files.names[k]);
     }
 
     rc = sp_tests_end(tests, least);
@@ -215,84 +200,6 @@ sp_tests_options(sp_tests_t *tests, double *least)
     *least = text != NULL ? (double) n : -1;
 
     return SP_OK;
-}
-
-
-static sp_rc_t
-sp_tests_find(sp_tests_t *tests, const char *path)
-{
-    size_t       from;
-    struct stat  st;
-
-    from = tests->nfiles;
-
-    if (stat(path, &st) != 0) {
-        sp_cli_error("cannot open '%s': %s", path, strerror(errno));
-        return SP_ERROR;
-    }
-
-    sp_tests_walk = tests;
-
-    if (!S_ISDIR(st.st_mode)) {
-        (void) sp_tests_seen(path, &st, FTW_F, NULL);
-        return SP_OK;
-    }
-
-    if (nftw(path, sp_tests_seen, SP_TEST_DEPTH, FTW_PHYS) != 0) {
-        sp_cli_error("cannot read '%s': %s", path, strerror(errno));
-        return SP_ERROR;
-    }
-
-    if (tests->nfiles == from) {
-        sp_cli_error("there is no file *" SP_TEST_SUFFIX " in '%s'", path);
-        return SP_ERROR;
-    }
-
-    qsort(tests->files + from, tests->nfiles - from, sizeof(char *),
-          sp_tests_by_name);
-
-    return SP_OK;
-}
-
-
-static int
-sp_tests_seen(const char *path, const struct stat *st, int type,
-    struct FTW *ftw)
-{
-    char        **files;
-    size_t        len;
-    sp_tests_t   *tests;
-
-    tests = sp_tests_walk;
-    len = strlen(path);
-
-    if (type != FTW_F
-        || (ftw != NULL
-            && (len < sizeof(SP_TEST_SUFFIX)
-                || strcmp(path + len - (sizeof(SP_TEST_SUFFIX) - 1),
-                          SP_TEST_SUFFIX) != 0)))
-    {
-        return 0;
-    }
-
-    files = realloc(tests->files, (tests->nfiles + 1) * sizeof(char *));
-
-    if (files == NULL) {
-        errno = ENOMEM;
-        return -1;
-    }
-
-    tests->files = files;
-    tests->files[tests->nfiles++] = sp_cli_copy(sp_cstr(path));
-
-    return 0;
-}
-
-
-static int
-sp_tests_by_name(const void *one, const void *two)
-{
-    return strcmp(*(char *const *) one, *(char *const *) two);
 }
 
 
@@ -590,7 +497,7 @@ sp_tests_end(sp_tests_t *tests, double least)
     } else {
         json_decref(covers);
         printf("%zu checks in %zu file%s, %zu failed%s\n", tests->checks,
-               tests->nfiles, tests->nfiles == 1 ? "" : "s", tests->failed,
+               tests->files.n, tests->files.n == 1 ? "" : "s", tests->failed,
                tests->wrong != 0 ? "; some files are wrong" : "");
     }
 
@@ -613,8 +520,8 @@ sp_tests_free(sp_tests_t *tests)
         free(tested);
     }
 
-    for (i = 0; i < tests->nfiles; i++) {
-        free(tests->files[i]);
+    for (i = 0; i < tests->files.n; i++) {
+        free(tests->files.names[i]);
     }
 
     if (tests->has_run) {
@@ -622,6 +529,6 @@ sp_tests_free(sp_tests_t *tests)
     }
 
     json_decref(tests->results);
-    free(tests->files);
+    free(tests->files.names);
     free(tests);
 }

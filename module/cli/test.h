@@ -75,6 +75,18 @@ typedef struct {
 typedef sp_rc_t (*sp_test_each_pt)(void *ctx, const sp_test_case_t *one);
 
 
+/* test_files.c */
+
+/* Names of test files; each, and the array, is to be freed. */
+typedef struct {
+    size_t    n;
+    char    **names;
+} sp_test_files_t;
+
+/* Adds a file, or all *_test.yaml below a directory, sorted by name. */
+sp_rc_t sp_test_find(sp_test_files_t *files, const char *path);
+
+
 /* test_load.c */
 
 #define sp_test_error(file, node, help, ...)                                  \
