@@ -140,6 +140,26 @@ void ngx_http_sallyport_policy_release(ngx_http_sallyport_edition_t *edition);
 ngx_http_sallyport_edition_t *ngx_http_sallyport_policy_now(
     ngx_http_sallyport_policy_t *policy);
 
+/*
+ * A candidate beside the policy of the location, asked before that one is, and
+ * compared with what that one said. Costs a look at a pointer without one.
+ */
+
+typedef struct {
+    ngx_http_sallyport_policy_t  *policy;    /* NULL: there is none */
+    ngx_uint_t                    decision;
+    sp_str_t                      reason;
+} ngx_http_sallyport_other_t;
+
+void ngx_http_sallyport_candidate(ngx_http_sallyport_ctx_t *ctx,
+    sp_stage_t stage, ngx_http_sallyport_other_t *other);
+void ngx_http_sallyport_compare(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_other_t *other);
+
+/* 1 if a candidate is there to be asked. */
+ngx_uint_t ngx_http_sallyport_candidate_is(
+    ngx_http_sallyport_policy_t *policy);
+
 /* As it stands in the configuration, made absolute. */
 ngx_str_t *ngx_http_sallyport_policy_path(
     ngx_http_sallyport_policy_t *policy);
@@ -490,8 +510,12 @@ ngx_int_t ngx_http_sallyport_screen_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_main_conf_t *smcf);
 const sp_screen_t *ngx_http_sallyport_screen(ngx_http_sallyport_ctx_t *ctx);
 
-/* Drops all screens of the worker: a policy is no longer where it was. */
+/*
+ * Drop all screens and all memos of the worker: where a policy was there may
+ * be another one by now.
+ */
 void ngx_http_sallyport_screen_forget(ngx_http_sallyport_main_conf_t *smcf);
+void ngx_http_sallyport_caller_forget(ngx_http_sallyport_main_conf_t *smcf);
 
 /*
  * caller.c: plain allows that need no look at the records, which is why they

@@ -92,6 +92,16 @@ ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
 }
 
 
+void
+ngx_http_sallyport_caller_forget(ngx_http_sallyport_main_conf_t *smcf)
+{
+    if (smcf->callers != NULL) {
+        ngx_memzero(smcf->callers, NGX_HTTP_SALLYPORT_CALLERS
+                                   * sizeof(ngx_http_sallyport_caller_t));
+    }
+}
+
+
 /* Known by now whose it is: it will have come when the body has been read. */
 
 void
@@ -123,6 +133,12 @@ ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
     ngx_uint_t                    i, at;
     const sp_policy_t            *policy;
     ngx_http_sallyport_caller_t  *caller;
+
+    /* a candidate wants to see each request */
+
+    if (ngx_http_sallyport_candidate_is(ctx->slcf->policy)) {
+        return 0;
+    }
 
     caller = ngx_http_sallyport_caller_find(ctx);
 

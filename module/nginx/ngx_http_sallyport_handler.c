@@ -274,8 +274,9 @@ ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx)
 static void
 ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_uint_t         body;
-    const sp_route_t  *route;
+    ngx_uint_t                   body;
+    const sp_route_t            *route;
+    ngx_http_sallyport_other_t   other;
 
     route = sp_route(ctx->facts.route);
     body = ngx_http_sallyport_has_body(ctx);
@@ -284,9 +285,13 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
         && (route == NULL || route->body != SP_BODY_JSON
             || !ngx_http_sallyport_body_here(ctx->request)))
     {
+        ngx_http_sallyport_candidate(ctx, SP_STAGE_HEAD, &other);
+
         sp_decide_screened(ctx->policy->image, &ctx->facts,
                            ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
                            &ctx->verdict);
+
+        ngx_http_sallyport_compare(ctx, &other);
 
         if (ctx->verdict.decision != SP_VERDICT_PENDING) {
             return;
@@ -353,8 +358,11 @@ ngx_http_sallyport_body_here(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_int_t           rc;
-    const sp_screen_t  *screen;
+    ngx_int_t                    rc;
+    const sp_screen_t           *screen;
+    ngx_http_sallyport_other_t   other;
+
+    ngx_http_sallyport_candidate(ctx, SP_STAGE_WHOLE, &other);
 
     screen = ngx_http_sallyport_screen(ctx);
 
@@ -366,6 +374,8 @@ ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
+
+    ngx_http_sallyport_compare(ctx, &other);
 
     /* for good: room that is found later must not let it pass undebited */
 

@@ -57,9 +57,7 @@ ngx_http_sallyport_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_conf_full_name(cf->cycle, &wanted.path, 1) != NGX_OK
         || (candidate.len != 0
-            && ngx_conf_full_name(cf->cycle, &candidate, 1) != NGX_OK)
-        || (wanted.keys_file.len != 0
-            && ngx_conf_full_name(cf->cycle, &wanted.keys_file, 1) != NGX_OK))
+            && ngx_conf_full_name(cf->cycle, &candidate, 1) != NGX_OK))
     {
         return NGX_CONF_ERROR;
     }
@@ -89,12 +87,6 @@ ngx_http_sallyport_policy_option(ngx_conf_t *cf,
     ssize_t    size;
     ngx_str_t  s;
 
-    if (ngx_strncmp(value->data, "keys=", 5) == 0 && value->len > 5) {
-        policy->keys_file.data = value->data + 5;
-        policy->keys_file.len = value->len - 5;
-        return NGX_OK;
-    }
-
     if (ngx_strncmp(value->data, "candidate=", 10) == 0 && value->len > 10) {
         candidate->data = value->data + 10;
         candidate->len = value->len - 10;
@@ -120,7 +112,7 @@ ngx_http_sallyport_policy_option(ngx_conf_t *cf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "sallyport_policy: unknown \"%V\"; known are "
-                       "keys=FILE, candidate=PATH and zone=SIZE", value);
+                       "candidate=PATH and zone=SIZE", value);
 
     return NGX_ERROR;
 }
@@ -186,11 +178,7 @@ ngx_http_sallyport_policy_known(ngx_conf_t *cf,
 
         if (known[i]->optional == wanted->optional
             && known[i]->size == wanted->size
-            && known[i]->candidate == wanted->candidate
-            && known[i]->keys_file.len == wanted->keys_file.len
-            && ngx_memcmp(known[i]->keys_file.data, wanted->keys_file.data,
-                          wanted->keys_file.len)
-               == 0)
+            && known[i]->candidate == wanted->candidate)
         {
             return known[i];
         }

@@ -97,8 +97,6 @@ typedef struct {
     uint64_t                      size;      /* from the header to the end */
     uint64_t                      first;     /* offset of the first image */
     uint64_t                      generation;
-    uint64_t                      serial;    /* of a signed one, or 0 */
-    int64_t                       expires;   /* unix seconds, or 0 */
     int64_t                       activated; /* unix seconds */
     ngx_atomic_t                  loads;     /* put in force */
     ngx_atomic_t                  failures;  /* looked at and refused */
@@ -121,8 +119,6 @@ typedef struct {
     sp_policy_t                  *image;     /* from malloc(); NULL: refused */
     ngx_http_sallyport_pointer_t  pointer;
     ngx_err_t                     err;       /* of the pointer itself, or 0 */
-    uint64_t                      serial;
-    int64_t                       expires;
     sp_diags_t                    diags;
 } ngx_http_sallyport_loaded_t;
 
@@ -162,8 +158,6 @@ typedef struct {
 
 struct ngx_http_sallyport_policy_s {
     ngx_str_t                     path;
-    ngx_str_t                     keys_file; /* of keys=, or empty */
-    ngx_str_t                     state;     /* file of serial and hash */
     ngx_http_sallyport_policy_t  *candidate; /* candidate=, or NULL */
     ngx_uint_t                    optional;  /* unsigned  optional:1; */
     ngx_uint_t                    number;    /* in smcf->policies */

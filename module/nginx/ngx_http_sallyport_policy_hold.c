@@ -262,6 +262,7 @@ ngx_http_sallyport_policy_acquire(ngx_http_sallyport_policy_t *policy)
     /* the same place may hold another policy than when they were made */
 
     ngx_http_sallyport_screen_forget(policy->smcf);
+    ngx_http_sallyport_caller_forget(policy->smcf);
 
     return edition;
 }

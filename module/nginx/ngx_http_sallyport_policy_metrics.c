@@ -17,15 +17,12 @@ typedef struct {
     const char  *type;
     const char  *help;
     size_t       offset;     /* in ngx_http_sallyport_policy_sh_t */
-    ngx_uint_t   of;         /* 0: all; 1: candidates; 2: signed ones */
+    ngx_uint_t   candidate;  /* 1: of candidates only */
 } ngx_http_sallyport_policy_metric_t;
 
 
 static u_char *ngx_http_sallyport_policies_info(u_char *p,
     ngx_array_t *policies);
-static ngx_uint_t ngx_http_sallyport_policy_measured(
-    const ngx_http_sallyport_policy_metric_t *metric,
-    ngx_http_sallyport_policy_t *policy);
 
 
 #define sallyport_of(member)  offsetof(ngx_http_sallyport_policy_sh_t, member)
@@ -47,12 +44,6 @@ static const ngx_http_sallyport_policy_metric_t
     { "sallyport_policy_behind", "gauge",
       "Whether the pointer leads to what is not in force.",
       sallyport_of(behind), 0 },
-    { "sallyport_policy_serial", "gauge",
-      "The serial number of the signed policy in force.",
-      sallyport_of(serial), 2 },
-    { "sallyport_policy_expires_seconds", "gauge",
-      "When its signature ends, in unix seconds; 0: it does not.",
-      sallyport_of(expires), 2 },
     { "sallyport_candidate_same_total", "counter",
       "Verdicts that the candidate would also have given.",
       sallyport_of(same), 1 },
@@ -145,7 +136,7 @@ ngx_http_sallyport_policies_metrics(u_char *p, ngx_array_t *policies)
 
         for (i = 0; i < policies->nelts; i++) {
 
-            if (!ngx_http_sallyport_policy_measured(metric, policy[i])) {
+            if (metric->candidate && !policy[i]->optional) {
                 continue;
             }
 
@@ -166,25 +157,6 @@ ngx_http_sallyport_policies_metrics(u_char *p, ngx_array_t *policies)
     }
 
     return p;
-}
-
-
-static ngx_uint_t
-ngx_http_sallyport_policy_measured(
-    const ngx_http_sallyport_policy_metric_t *metric,
-    ngx_http_sallyport_policy_t *policy)
-{
-    switch (metric->of) {
-
-    case 1:
-        return policy->optional;
-
-    case 2:
-        return policy->keys_file.len != 0;
-
-    default:
-        return 1;
-    }
 }
 
 

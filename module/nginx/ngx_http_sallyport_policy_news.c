@@ -131,8 +131,6 @@ ngx_http_sallyport_news_same(ngx_http_sallyport_policy_t *policy,
 
     if (sh->generation == policy->watch->generation) {
         sh->pointer = loaded->pointer;
-        sh->serial = loaded->serial;
-        sh->expires = loaded->expires;
         sh->behind = 0;
     }
 

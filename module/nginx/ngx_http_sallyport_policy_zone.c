@@ -250,18 +250,12 @@ ngx_http_sallyport_policy_publish(ngx_http_sallyport_policy_t *policy,
 
     now = sh->word & 0xff;
 
-    if (loaded->serial < sh->serial) {
-        rc = NGX_OK;
-
-    } else if (sh->word != 0
-               && ngx_memcmp(sh->slots[now].hash,
-                             sp_policy_hash(loaded->image),
-                             SP_POLICY_HASH_LEN)
-                  == 0)
+    if (sh->word != 0
+        && ngx_memcmp(sh->slots[now].hash, sp_policy_hash(loaded->image),
+                      SP_POLICY_HASH_LEN)
+           == 0)
     {
         sh->pointer = loaded->pointer;
-        sh->serial = loaded->serial;
-        sh->expires = loaded->expires;
         rc = NGX_OK;
 
     } else {
@@ -425,8 +419,6 @@ ngx_http_sallyport_policy_switch(ngx_http_sallyport_policy_t *policy,
     /* a worker that dies before this is written has the next one look again */
 
     sh->pointer = loaded->pointer;
-    sh->serial = loaded->serial;
-    sh->expires = loaded->expires;
     sh->activated = (int64_t) time(NULL);
     sh->behind = 0;
 

@@ -324,14 +324,16 @@ test('a request keeps its policy until its verdict; another waits for room',
         const [first, second] = [0, 1].map(() => unfinished(g, body, 5000));
 
         // Both heads are judged once another request is.
-        assert.equal((await g.chat('sk-acme')).status, 200);
+        for (let n = 0; n < 5; n++) {
+            assert.equal((await g.chat('sk-acme')).status, 200);
+        }
 
         g.v.write('v1', large('r1', { deny: 'KYC_LEVEL' }));
         g.v.move('v1');
         await becomes(g, 'r1');
         assert.equal((await g.chat('sk-acme')).status, 403);
 
-        g.v.write('v2', large('r2'));
+        g.v.write('v2', large('r3', { deny: 'KYC_LEVEL' }));
         g.v.move('v2');
         await until(() => /no room for one of \d+ bytes/.test(g.errorLog()),
             'no room is told');
@@ -339,10 +341,10 @@ test('a request keeps its policy until its verdict; another waits for room',
         assert.equal(await first.finish(), 200);
         assert.equal(await revision(g), 'r1');
         assert.equal(await second.finish(), 200);
-        await becomes(g, 'r2');
+        await becomes(g, 'r3');
 
-        // r2 stands where r0 stood: nothing of r0's is used with it.
-        assert.equal((await g.chat('sk-acme')).status, 200);
+        // It stands where r0 stood: nothing kept of r0 is used with it.
+        assert.equal((await g.chat('sk-acme')).status, 403);
 
         await g.stop();
 
@@ -351,7 +353,7 @@ test('a request keeps its policy until its verdict; another waits for room',
 
         decisions.forEach(agrees);
         assert.deepEqual(decisions.map(({ pol }) => pol.rev),
-            ['r0', 'r1', 'r1', 'r0', 'r0', 'r2']);
+            ['r0', 'r0', 'r0', 'r0', 'r0', 'r1', 'r1', 'r0', 'r0', 'r3']);
     });
 
 
@@ -456,6 +458,63 @@ test('several policies in one nginx, each with a pointer of its own',
     });
 
 
+test('a candidate is asked beside the policy in force, and changes nothing',
+    async (t) => {
+        const g = await following(t, {
+            more: (h) => ` candidate=${path.join(h.v.root, 'candidate',
+                'policy.yaml')}`,
+        });
+        const counted = async () => {
+            const { text } = await g.call({ path: '/metrics' });
+
+            return ['same', 'allows', 'denies', 'reasons'].map((name) =>
+                Number(new RegExp(`^sallyport_candidate_${name}_total` +
+                    '\\{[^}]*\\} (\\d+)$', 'm').exec(text)?.[1]));
+        };
+        const candidate = (revised) => until(async () =>
+            new RegExp(`role="candidate".*revision="${revised}"`)
+                .test((await g.call({ path: '/metrics' })).text),
+        `candidate ${revised}`);
+
+        // None yet.
+        for (let n = 0; n < 5; n++) {
+            assert.equal((await g.chat('sk-acme')).status, 200);
+        }
+
+        assert.deepEqual(await counted(), [0, 0, 0, 0]);
+
+        g.v.write('c1', policy('c1', { deny: 'KYC_LEVEL' }));
+        g.v.move('c1', 'candidate');
+        await candidate('c1');
+
+        for (let n = 0; n < 4; n++) {
+            assert.equal((await g.chat('sk-acme')).status, 200);
+        }
+
+        assert.deepEqual(await counted(), [0, 0, 4, 0]);
+        assert.match(g.errorLog(),
+            /candidate would deny with KYC_LEVEL, in force allows/);
+
+        // In force now, with a candidate that lets all through again.
+        g.v.write('c2', policy('c2'));
+        g.v.move('c2', 'candidate');
+        g.v.move('c1');
+        await candidate('c2');
+        await until(async () => (await g.chat('sk-acme')).status === 403,
+            'c1 is in force');
+        assert.ok((await counted())[1] > 0);
+
+        // A bad one, and none: neither is anybody's business.
+        g.v.write('c3', 'sallyport: [');
+        g.v.move('c3', 'candidate');
+        await until(async () => await metric(g, 'sallyport_policy_failures_total')
+            > 0, 'it is refused');
+        fs.rmSync(path.join(g.v.root, 'candidate'));
+        await until(() => /no candidate/.test(g.errorLog()), 'it is gone');
+        assert.equal((await g.chat('sk-acme')).status, 403);
+    });
+
+
 test('what nginx -t says about sallyport_policy', async (t) => {
     const said = async (directive) => {
         const { ok, output } = await testConfiguration(t, {
@@ -470,7 +529,7 @@ test('what nginx -t says about sallyport_policy', async (t) => {
     };
 
     assert.match(await said((p) => `sallyport_policy ${p} colour=red;`),
-        /unknown "colour=red"; known are keys=FILE, candidate=PATH and zone=/);
+        /unknown "colour=red"; known are candidate=PATH and zone=SIZE/);
     assert.match(await said((p) => `sallyport_policy ${p} zone=1k;`),
         /bad "zone=1k", a size of at least 1m/);
     assert.match(await said((p) => `sallyport_policy ${p}.not;`),
