@@ -122,6 +122,10 @@ void sp_decide(const sp_policy_t *policy, sp_facts_t *facts, sp_stage_t stage,
  */
 void sp_facts_own(sp_facts_t *facts, const sp_policy_t *policy);
 
+/* Sets model.* to the model of this index, as the policy has it. */
+void sp_facts_model(sp_facts_t *facts, const sp_policy_t *policy,
+    unsigned model);
+
 /*
  * What an account's record settles by itself: the rules that cannot match
  * whatever the rest of a request may be. A definite value in Kleene's logic

@@ -71,6 +71,8 @@ int sp_memo_make(sp_memo_t *memo, uint64_t number, const sp_policy_t *policy,
 /*
  * The verdict that sp_decide() would give now, by the policy that the number
  * was given for. Returns 0 if the memo is of another case or of another time.
+ * Facts that sp_decide() fills in (sp_facts_model(), sp_facts_own()) are left
+ * to those who need them.
  */
 int sp_memo_use(const sp_memo_t *memo, uint64_t number,
     const sp_policy_t *policy, int64_t now, sp_verdict_t *verdict);

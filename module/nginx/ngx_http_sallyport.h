@@ -442,6 +442,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        kid_made:1;      /* under the new one */
     unsigned                        recall:1;        /* after BODY: RECALL */
     unsigned                        recalled:1;      /* no record looked at */
+    unsigned                        asked:1;         /* of caller.c */
     unsigned                        record_arrived:1;
     unsigned                        from_store:1;    /* a record was fetched */
     unsigned                        body_read:1;
@@ -524,6 +525,7 @@ void ngx_http_sallyport_caller_forget(ngx_http_sallyport_main_conf_t *smcf);
 ngx_int_t ngx_http_sallyport_caller_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_main_conf_t *smcf);
 ngx_uint_t ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx);
+ngx_uint_t ngx_http_sallyport_recall_found(ngx_http_sallyport_ctx_t *ctx);
 void ngx_http_sallyport_caller_fetch(ngx_http_sallyport_ctx_t *ctx);
 void ngx_http_sallyport_memorize(ngx_http_sallyport_ctx_t *ctx,
     const sp_screen_t *screen);

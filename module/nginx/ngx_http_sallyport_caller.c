@@ -45,6 +45,10 @@ static uint64_t ngx_http_sallyport_caller_hash(
     ngx_http_sallyport_ctx_t *ctx);
 static ngx_http_sallyport_caller_t *ngx_http_sallyport_caller_find(
     ngx_http_sallyport_ctx_t *ctx);
+static ngx_uint_t ngx_http_sallyport_caller_memo(
+    ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
+static ngx_uint_t ngx_http_sallyport_caller_found(
+    ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_caller_renew(
     ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
 static ngx_uint_t ngx_http_sallyport_caller_is(
@@ -128,11 +132,10 @@ ngx_http_sallyport_caller_fetch(ngx_http_sallyport_ctx_t *ctx)
 ngx_uint_t
 ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
 {
-    int64_t                       age, now;
-    uint64_t                      number;
-    ngx_uint_t                    i, at;
-    const sp_policy_t            *policy;
+    int64_t                       age;
     ngx_http_sallyport_caller_t  *caller;
+
+    ctx->asked = 1;
 
     /* a candidate wants to see each request */
 
@@ -148,21 +151,7 @@ ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
         return 0;
     }
 
-    policy = ctx->policy->image;
-    now = ctx->facts.v[SP_F_NOW].u.i;
-    number = sp_case(ctx->smcf->cases, policy, &ctx->facts);
-
-    for (i = 0; i < NGX_HTTP_SALLYPORT_MEMOS; i++) {
-        at = (number + i) & (NGX_HTTP_SALLYPORT_MEMOS - 1);
-
-        if (sp_memo_use(&caller->memos[at], number, policy, now,
-                        &ctx->verdict))
-        {
-            break;
-        }
-    }
-
-    if (i == NGX_HTTP_SALLYPORT_MEMOS) {
+    if (!ngx_http_sallyport_caller_memo(caller, ctx)) {
         return 0;
     }
 
@@ -177,6 +166,66 @@ ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
     ctx->recalled = 1;
 
     return 1;
+}
+
+
+/*
+ * 1: the same, for a request whose records have been found, as it needs where
+ * its allow is recorded: they are those of the caller. All facts are set.
+ */
+
+ngx_uint_t
+ngx_http_sallyport_recall_found(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_sallyport_caller_t  *caller;
+
+    if (ctx->asked) {
+        return 0;
+    }
+
+    caller = ngx_http_sallyport_caller_find(ctx);
+
+    if (caller == NULL
+        || !ngx_http_sallyport_caller_is(caller, ctx)
+        || !ngx_http_sallyport_caller_found(caller, ctx)
+        || !ngx_http_sallyport_caller_memo(caller, ctx))
+    {
+        return 0;
+    }
+
+    sp_facts_model(&ctx->facts, ctx->policy->image, 0);
+    sp_facts_own(&ctx->facts, ctx->policy->image);
+
+    return 1;
+}
+
+
+/* 1: the caller has a memo of the case, and it is the verdict. */
+
+static ngx_uint_t
+ngx_http_sallyport_caller_memo(ngx_http_sallyport_caller_t *caller,
+    ngx_http_sallyport_ctx_t *ctx)
+{
+    int64_t             now;
+    uint64_t            number;
+    ngx_uint_t          i, at;
+    const sp_policy_t  *policy;
+
+    policy = ctx->policy->image;
+    now = ctx->facts.v[SP_F_NOW].u.i;
+    number = sp_case(ctx->smcf->cases, policy, &ctx->facts);
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_MEMOS; i++) {
+        at = (number + i) & (NGX_HTTP_SALLYPORT_MEMOS - 1);
+
+        if (sp_memo_use(&caller->memos[at], number, policy, now,
+                        &ctx->verdict))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -233,16 +282,8 @@ static void
 ngx_http_sallyport_caller_renew(ngx_http_sallyport_caller_t *caller,
     ngx_http_sallyport_ctx_t *ctx)
 {
-    ngx_http_sallyport_seen_t  *key, *account;
-
-    key = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
-    account = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
-
     if (!ngx_http_sallyport_caller_is(caller, ctx)
-        || caller->key.hash != key->hash
-        || caller->key.writes != key->writes
-        || caller->account.hash != account->hash
-        || caller->account.writes != account->writes)
+        || !ngx_http_sallyport_caller_found(caller, ctx))
     {
         ngx_memzero(caller, sizeof(ngx_http_sallyport_caller_t));
 
@@ -254,8 +295,26 @@ ngx_http_sallyport_caller_renew(ngx_http_sallyport_caller_t *caller,
         ngx_memcpy(caller->id, ctx->key->account, ctx->key->account_len);
     }
 
-    caller->key = *key;
-    caller->account = *account;
+    caller->key = ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
+    caller->account = ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
+}
+
+
+/* The records that the request found are the caller's, if maybe younger. */
+
+static ngx_uint_t
+ngx_http_sallyport_caller_found(ngx_http_sallyport_caller_t *caller,
+    ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_sallyport_seen_t  *key, *account;
+
+    key = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
+    account = &ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
+
+    return caller->key.hash == key->hash
+           && caller->key.writes == key->writes
+           && caller->account.hash == account->hash
+           && caller->account.writes == account->writes;
 }
 
 

@@ -364,10 +364,14 @@ ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
 
     ngx_http_sallyport_candidate(ctx, SP_STAGE_WHOLE, &other);
 
-    screen = ngx_http_sallyport_screen(ctx);
+    screen = NULL;
 
-    sp_decide_screened(ctx->policy->image, &ctx->facts, screen,
-                       SP_STAGE_WHOLE, &ctx->verdict);
+    if (!ngx_http_sallyport_recall_found(ctx)) {
+        screen = ngx_http_sallyport_screen(ctx);
+
+        sp_decide_screened(ctx->policy->image, &ctx->facts, screen,
+                           SP_STAGE_WHOLE, &ctx->verdict);
+    }
 
     rc = ngx_http_sallyport_audit_room(ctx);
 

@@ -175,25 +175,28 @@ sp_decide_usable(const sp_screen_t *screen, const sp_policy_t *policy,
 }
 
 
-/* Sets model.* to the model of this index. */
-
 static void
 sp_decide_model(sp_decision_state_t *d, unsigned model)
+{
+    if (d->model != model) {
+        d->model = model;
+        sp_facts_model(d->facts, d->policy, model);
+    }
+}
+
+
+void
+sp_facts_model(sp_facts_t *facts, const sp_policy_t *policy, unsigned model)
 {
     int          tier;
     sp_value_t  *id, *value;
 
-    if (d->model == model) {
-        return;
-    }
+    id = &facts->v[SP_F_MODEL_ID];
+    value = &facts->v[SP_F_MODEL_TIER];
 
-    d->model = model;
-    id = &d->facts->v[SP_F_MODEL_ID];
-    value = &d->facts->v[SP_F_MODEL_TIER];
-
-    if (d->facts->nmodels != 0) {
+    if (facts->nmodels != 0) {
         id->state = SP_FACT_KNOWN;
-        id->u.s = d->facts->models[model];
+        id->u.s = facts->models[model];
     }
 
     value->state = id->state;
@@ -202,7 +205,7 @@ sp_decide_model(sp_decision_state_t *d, unsigned model)
         return;
     }
 
-    tier = sp_policy_model_tier(d->policy, id->u.s);
+    tier = sp_policy_model_tier(policy, id->u.s);
 
     if (tier == 0) {
         value->state = SP_FACT_ABSENT;
