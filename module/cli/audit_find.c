@@ -21,6 +21,11 @@ typedef struct {
 
 
 static void sp_find_id(void *ctx, const sp_lane_t *lane);
+static int sp_find_order(const void *one, const void *two);
+static int sp_find_compare(const sp_found_t *found, const char *boot,
+    unsigned number, uint64_t seq);
+static void sp_find_place(sp_found_t *found, size_t n, const char *boot,
+    unsigned number, uint64_t from, uint64_t to, uint64_t at);
 static void sp_find_sealed(json_t *seal, sp_found_t *found, size_t n);
 
 
@@ -92,6 +97,44 @@ sp_found_free(sp_found_t *found, size_t n)
     }
 
     free(found);
+}
+
+
+void
+sp_found_sort(sp_found_t *found, size_t n)
+{
+    if (n != 0) {
+        qsort(found, n, sizeof(*found), sp_find_order);
+    }
+}
+
+
+static int
+sp_find_order(const void *one, const void *two)
+{
+    const sp_found_t  *a = one, *b = two;
+
+    return sp_find_compare(a, b->boot, b->number, b->seq);
+}
+
+
+static int
+sp_find_compare(const sp_found_t *found, const char *boot, unsigned number,
+    uint64_t seq)
+{
+    int  c;
+
+    c = strcmp(found->boot, boot);
+
+    if (c == 0) {
+        c = found->number < number ? -1 : found->number > number;
+    }
+
+    if (c == 0) {
+        c = found->seq < seq ? -1 : found->seq > seq;
+    }
+
+    return c;
 }
 
 
@@ -168,7 +211,7 @@ sp_audit_index(const char *seal, sp_found_t *found, size_t n)
 static void
 sp_find_sealed(json_t *seal, sp_found_t *found, size_t n)
 {
-    size_t        i, k;
+    size_t        i;
     json_t       *entry;
     uint64_t      at, from, to;
     unsigned      number;
@@ -182,16 +225,46 @@ sp_find_sealed(json_t *seal, sp_found_t *found, size_t n)
         from = (uint64_t) json_integer_value(json_object_get(entry, "from"));
         to = (uint64_t) json_integer_value(json_object_get(entry, "to"));
 
-        for (k = 0; boot != NULL && k < n; k++) {
-            if (found[k].number == number && found[k].seq >= from
-                && found[k].seq <= to && strcmp(found[k].boot, boot) == 0)
-            {
-                found[k].index = at + found[k].seq - from;
-                found[k].sealed = 1;
-            }
+        if (boot != NULL) {
+            sp_find_place(found, n, boot, number, from, to, at);
         }
 
         at += to - from + 1;
+    }
+
+    /* behind them the sealer's own, this record the last */
+
+    from = (uint64_t) json_integer_value(json_object_get(seal, "own"));
+    to = (uint64_t) json_integer_value(json_object_get(seal, "seq"));
+    sp_find_place(found, n, SP_LANE_SEAL, 0, from, to, at);
+}
+
+
+static void
+sp_find_place(sp_found_t *found, size_t n, const char *boot, unsigned number,
+    uint64_t from, uint64_t to, uint64_t at)
+{
+    size_t  low, high, mid;
+
+    low = 0;
+    high = n;
+
+    while (low < high) {
+        mid = low + (high - low) / 2;
+
+        if (sp_find_compare(&found[mid], boot, number, from) < 0) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    for ( /* void */ ; low < n
+          && sp_find_compare(&found[low], boot, number, to) <= 0; low++)
+    {
+        found[low].index = at + found[low].seq - from;
+        found[low].sealed = 1;
     }
 }
 

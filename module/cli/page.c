@@ -22,6 +22,7 @@
 
 sp_page_file(sp_page_access_html, "module/cli/page/access.html");
 sp_page_file(sp_page_world_txt, "module/cli/page/world.txt");
+sp_page_file(sp_page_verify_py, "module/cli/page/verify.py");
 
 
 sp_str_t
@@ -38,6 +39,14 @@ sp_page_world(void)
 {
     return (sp_str_t) { (size_t) (sp_page_world_txt_end - sp_page_world_txt),
                         sp_page_world_txt };
+}
+
+
+sp_str_t
+sp_page_verify(void)
+{
+    return (sp_str_t) { (size_t) (sp_page_verify_py_end - sp_page_verify_py),
+                        sp_page_verify_py };
 }
 
 

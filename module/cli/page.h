@@ -28,6 +28,9 @@ sp_str_t sp_page_world(void);
 /* Splits a line of the world; SP_DECLINED at the end. "rest" goes on. */
 sp_rc_t sp_page_place(sp_str_t *rest, sp_str_t fields[4]);
 
+/* The script with which whoever was handed records verifies them. */
+sp_str_t sp_page_verify(void);
+
 /* Text in HTML, escaped for content and for quoted attributes. */
 void sp_page_escape(FILE *out, sp_str_t text);
 

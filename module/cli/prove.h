@@ -39,7 +39,13 @@ void sp_found_free(sp_found_t *found, size_t n);
 /* The decision of this id; SP_ERROR after a message if there is none. */
 sp_rc_t sp_found_decision(const char *dir, const char *id, sp_found_t **found);
 
-/* Where each line is in the tree, from the seals; "sealed" says if it is. */
+/* By boot, lane and number. */
+void sp_found_sort(sp_found_t *found, size_t n);
+
+/*
+ * Where each line is in the tree, from the seals; "sealed" says if it is. The
+ * lines are sorted; those of the sealer's own lane are found, too.
+ */
 sp_rc_t sp_audit_index(const char *seal, sp_found_t *found, size_t n);
 
 /* The tlog-proof of a sealed line under the newest checkpoint, or NULL. */

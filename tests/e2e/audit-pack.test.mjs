@@ -1,0 +1,257 @@
+// Copyright (C) the Sallyport authors
+//
+// What leaves the audit log: records handed over with their proofs, logs of
+// others compared with it, files retired. All on the lanes of a real gate.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test, before, after } from 'node:test';
+import { spawnSync } from 'node:child_process';
+import assert from 'node:assert/strict';
+
+import { gate, FROM } from './lib/harness.mjs';
+import { COMMAND } from './lib/command.mjs';
+
+const ORIGIN = 'gate7.example/audit';
+
+let home;
+let log;          // the lanes of a gate that has served, sealed
+let key;
+let pub;
+let policy;
+
+
+function run(...args) {
+    const r = spawnSync(COMMAND, args, { encoding: 'utf8', timeout: 60000 });
+
+    assert.equal(r.signal, null, args.join(' '));
+    assert.doesNotMatch(r.stderr, /Sanitizer|runtime error/);
+
+    return r;
+}
+
+
+function fine(...args) {
+    const r = run(...args);
+
+    assert.equal(r.status, 0, `${args.join(' ')}\n${r.stdout}${r.stderr}`);
+
+    return r.stdout;
+}
+
+
+const seal = (dir, ...more) => fine('audit', 'seal', '--dir', dir,
+    '--key', key, '--origin', ORIGIN, ...more);
+
+function verify(dir, ...more) {
+    const r = run('audit', 'verify', dir, '--key', pub, '--format', 'json',
+        ...more);
+
+    return { code: r.status, ...JSON.parse(r.stdout), err: r.stderr };
+}
+
+
+function copy(from = log) {
+    const to = fs.mkdtempSync(path.join(home, 'copy-'));
+
+    fs.cpSync(from, to, { recursive: true });
+
+    return to;
+}
+
+
+const lanes = (dir) => fs.readdirSync(dir, { recursive: true })
+    .filter((name) => /\/lane-\d+\.\d+\.jsonl$/.test(name)
+        && !name.startsWith('seal/')).sort();
+
+const records = (dir) => lanes(dir).flatMap((name) =>
+    fs.readFileSync(path.join(dir, name), 'utf8').trim().split('\n')
+        .map(JSON.parse));
+
+const check = (dir, k = pub) => spawnSync('python3',
+    [path.join(dir, 'verify.py'), k], { encoding: 'utf8', timeout: 60000 });
+
+
+before(async () => {
+    home = fs.mkdtempSync(path.join(os.tmpdir(), 'sallyport-pack-'));
+    key = path.join(home, 'seal.key');
+    pub = path.join(home, 'seal.pub');
+    fs.writeFileSync(pub, fine('audit', 'key', '--out', key, '--origin',
+        ORIGIN));
+});
+
+after(() => fs.rmSync(home, { recursive: true, force: true }));
+
+
+test('a gate has served', async (t) => {
+    const g = await gate(t, { workers: 2 });
+
+    await g.enrol('acme');
+    await g.enrol('beta');
+
+    for (let n = 0; n < 48; n++) {
+        await g.chat(['sk-acme', 'sk-beta', 'sk-nobody'][n % 3], 'small',
+            { from: n % 4 ? FROM.US : FROM.KP });
+    }
+
+    await g.stop();
+    log = path.join(home, 'log');
+    fs.cpSync(g.audit, log, { recursive: true });
+    policy = path.join(home, 'policy.yaml');
+    fs.copyFileSync(g.policy, policy);
+
+    const { id } = records(log).find((r) => r.dec === 'deny'
+        && r.who.account === 'acme');
+
+    fine('audit', 'appeal', 'open', id, '--dir', log, '--ticket', 'C-1',
+        '--by', 'jo', '--reason', 'customer wrote');
+    seal(log, '--policy', policy);
+    assert.equal(verify(log).code, 0);
+});
+
+
+test('pack: one account, whole and provable without the gate', () => {
+    const out = path.join(home, 'acme');
+
+    fine('audit', 'pack', log, '--account', 'acme', '--out', out);
+
+    const mine = new Set(records(log).filter((r) => r.t === 'decision'
+        && r.who.account === 'acme').map((r) => r.id));
+    const want = records(log).filter((r) => mine.has(r.id) || mine.has(r.of));
+    const have = fs.readdirSync(path.join(out, 'records')).map((name) =>
+        JSON.parse(fs.readFileSync(path.join(out, 'records', name), 'utf8')));
+    const lines = (list) => list.map((r) => r.h).sort();
+
+    assert.ok(mine.size >= 12);
+    assert.deepEqual(lines(have.filter((r) => r.t !== 'archive')),
+        lines(want));
+    assert.deepEqual([...new Set(have.map((r) => r.t))].sort(),
+        ['appeal', 'archive', 'decision', 'settle']);
+
+    // Nobody else is in it, in any file.
+    for (const name of fs.readdirSync(out, { recursive: true })) {
+        const file = path.join(out, name);
+
+        if (fs.statSync(file).isFile() && !name.startsWith('policy/')) {
+            assert.doesNotMatch(fs.readFileSync(file, 'utf8'), /beta/, name);
+        }
+    }
+
+    const contents = JSON.parse(fs.readFileSync(
+        path.join(out, 'contents.json'), 'utf8'));
+    const [[hash, lists]] = Object.entries(contents.policies);
+
+    assert.equal(contents.records.length, have.length);
+    assert.equal(fs.readFileSync(path.join(out, 'policy', hash.slice(7),
+        'policy.yaml'), 'utf8'), fs.readFileSync(policy, 'utf8'));
+    assert.ok(lists.length > 0);
+    assert.ok(lists.every((l) => 'source' in l && 'review_by' in l));
+
+    const r = check(out);
+
+    assert.equal(r.status, 0, r.stdout + r.stderr);
+    assert.match(r.stdout, new RegExp(`PROVED: ${have.length} records`));
+
+    const [{ name }] = contents.records;
+
+    fine('audit', 'verify', '--record', path.join(out, 'records',
+        `${name}.json`), '--proof', path.join(out, 'proofs',
+        `${name}.tlog-proof`), '--key', pub);
+
+    // It is there now, and stays as it is.
+    assert.match(run('audit', 'pack', log, '--account', 'acme', '--out', out)
+        .stderr, /is there already/);
+    assert.ok(!fs.existsSync(`${out}.part`));
+});
+
+
+test('pack: any changed byte, another key, a line more are found', (t) => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1e9);
+    const out = path.join(home, 'acme');
+    let s = seed;
+    const pick = (n) => {
+        s = (Math.imul(s, 1103515245) + 12345) & 0x7fffffff;
+
+        return (s >>> 8) % n;
+    };
+    const files = fs.readdirSync(out, { recursive: true }).filter((name) =>
+        /^(records|proofs|policy\/.*)\/.*\./.test(name)).sort();
+
+    t.diagnostic(`seed ${seed}`);
+
+    for (let n = 0; n < 16; n++) {
+        const file = path.join(out, files[pick(files.length)]);
+        const was = fs.readFileSync(file);
+        const now = Buffer.from(was);
+
+        now[pick(now.length - 1)] ^= 1;
+        fs.writeFileSync(file, now);
+        assert.equal(check(out).status, 1, `seed ${seed}: ${file}`);
+        fs.writeFileSync(file, was);
+    }
+
+    const other = path.join(home, 'other.pub');
+
+    fs.writeFileSync(other, fine('audit', 'key', '--out',
+        path.join(home, 'other.key'), '--origin', ORIGIN));
+    assert.match(check(out, other).stderr, /not signed by this key/);
+
+    const more = path.join(out, 'records/000-decision.json');
+
+    fs.copyFileSync(path.join(out, 'records',
+        fs.readdirSync(path.join(out, 'records'))[0]), more);
+    assert.match(check(out).stderr, /lists other records/);
+    fs.rmSync(more);
+    assert.equal(check(out).status, 0);
+});
+
+
+test('pack: one decision; times; what is not there or not sealed', () => {
+    const { id } = records(log).find((r) => r.dec === 'allow'
+        && r.who.account === 'beta');
+    const out = path.join(home, 'one');
+
+    fine('audit', 'pack', log, '--id', id, '--out', out);
+    assert.deepEqual(JSON.parse(fs.readFileSync(path.join(out,
+        'contents.json'), 'utf8')).records.map((r) => r.t).sort(),
+    ['archive', 'decision', 'settle']);
+    assert.equal(check(out).status, 0);
+
+    const none = (...args) => {
+        const r = run('audit', 'pack', ...args, '--out',
+            path.join(home, 'none'));
+
+        assert.ok(!fs.existsSync(path.join(home, 'none')), args.join(' '));
+        assert.ok(!fs.existsSync(path.join(home, 'none.part')));
+
+        return r.status;
+    };
+
+    assert.equal(none(log, '--account', 'nobody'), 1);
+    assert.equal(none(log, '--account', 'acme', '--until', '2020-01-01'), 1);
+    assert.equal(none(log, '--account', 'acme', '--since', 'soon'), 4);
+    assert.equal(none(log), 4);
+    assert.equal(none(log, '--account', 'acme', '--id', id), 4);
+
+    // An appeal that no seal covers yet; then no policy in the archive.
+    const dir = copy();
+
+    fine('audit', 'appeal', 'open', id, '--dir', dir, '--ticket', 'C-2',
+        '--by', 'jo', '--reason', 'asked');
+
+    const late = run('audit', 'pack', dir, '--id', id, '--out',
+        path.join(home, 'late'));
+
+    assert.equal(late.status, 3);
+    assert.match(late.stderr, /1 lines are left out/);
+    assert.equal(check(path.join(home, 'late')).status, 0);
+
+    fs.rmSync(path.join(dir, 'seal/policy'), { recursive: true });
+
+    const bare = run('audit', 'pack', dir, '--id', id, '--out',
+        path.join(home, 'bare'));
+
+    assert.equal(bare.status, 3);
+    assert.match(bare.stderr, /is not archived/);
+});
