@@ -483,7 +483,6 @@ ngx_http_sallyport_ctx_t *ngx_http_sallyport_get_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_sallyport_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sallyport_log_handler(ngx_http_request_t *r);
 
-ngx_int_t ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle);
 
 /* Moves the request on from ctx->state; a phase result. */
 ngx_int_t ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx);
@@ -494,9 +493,14 @@ void ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx);
 /* The verdict is given, and the policy is not looked at any more. */
 void ngx_http_sallyport_judged(ngx_http_sallyport_ctx_t *ctx);
 
-/* A new context in HEAD, which becomes that of the request. */
+/* ctx.c. A new context in HEAD, which becomes that of the request. */
 ngx_http_sallyport_ctx_t *ngx_http_sallyport_create_ctx(
     ngx_http_request_t *r, ngx_http_sallyport_loc_conf_t *slcf);
+
+ngx_int_t ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle);
+
+/* ns of CLOCK_MONOTONIC. */
+uint64_t ngx_http_sallyport_clock(void);
 
 /* records.c. NGX_AGAIN: the record is on its way; NGX_OK: state moved on. */
 ngx_int_t ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx);

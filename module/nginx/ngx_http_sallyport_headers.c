@@ -34,6 +34,8 @@ typedef struct {
          || ((h)->key.data[0] | 0x20) == 'u'))
 
 
+static void ngx_http_sallyport_headers_swap(ngx_http_sallyport_ctx_t *ctx,
+    ngx_table_elt_t *lines, ngx_uint_t used, ngx_uint_t allocated);
 static ngx_uint_t ngx_http_sallyport_dropped(ngx_uint_t credential,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_sallyport_named(ngx_str_t *name, const char *want,
@@ -117,25 +119,41 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
         last = ngx_http_sallyport_replace(ctx, last);
     }
 
+    ngx_http_sallyport_headers_swap(ctx, start, last - start, n);
+
+    return NGX_OK;
+}
+
+
+/* The new lines take the place of the old ones, which are kept. */
+
+static void
+ngx_http_sallyport_headers_swap(ngx_http_sallyport_ctx_t *ctx,
+    ngx_table_elt_t *lines, ngx_uint_t used, ngx_uint_t allocated)
+{
+    ngx_list_t          *list;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    list = &r->headers_in.headers;
+
     ctx->sent.headers = *list;
     ctx->sent.authorization = r->headers_in.authorization;
     ctx->sent.upgrade = r->headers_in.upgrade;
 
-    if (credential != NGX_HTTP_SALLYPORT_PASS) {
+    if (ctx->slcf->credential != NGX_HTTP_SALLYPORT_PASS) {
         r->headers_in.authorization = NULL;
     }
 
     r->headers_in.upgrade = NULL;    /* so that a 101 opens no tunnel */
 
-    list->part.elts = start;
-    list->part.nelts = last - start;
+    list->part.elts = lines;
+    list->part.nelts = used;
     list->part.next = NULL;
     list->last = &list->part;
-    list->nalloc = n;
+    list->nalloc = allocated;
 
     ctx->headers_set = 1;
-
-    return NGX_OK;
 }
 
 

@@ -18,7 +18,6 @@
 #define NGX_HTTP_SALLYPORT_AMPLE       5     /* buckets of a set in use */
 
 
-static uint64_t ngx_http_sallyport_now(void);
 static uint64_t ngx_http_sallyport_bucket_find(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_debit_t *debits,
     ngx_uint_t n, uint64_t now);
@@ -110,7 +109,7 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
      * a bucket to the next: that would refuse the last request of a burst
      */
 
-    now = ngx_http_sallyport_now();
+    now = ngx_http_sallyport_clock();
 
     for (i = 0; i < n; i++) {
         debit = &debits[i];
@@ -159,19 +158,6 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
     }
 
     return longest;
-}
-
-
-/* CLOCK_MONOTONIC in ns: the same for all processes of one boot. */
-
-static uint64_t
-ngx_http_sallyport_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }
 
 

@@ -107,7 +107,7 @@ pid ${g.dir}/nginx.pid;
 ${isRoot ? 'user www-data;' : ''}
 worker_shutdown_timeout 10s;
 ${o.main ?? ''}
-events { worker_connections 512; }
+events { worker_connections 2048; }
 http {
     ${temp}
     ${o.logFormat ? `log_format own '${o.logFormat}';` : ''}
