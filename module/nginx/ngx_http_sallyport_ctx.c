@@ -21,7 +21,6 @@ static void ngx_http_sallyport_cleanup_ctx(void *data);
 #define NGX_HTTP_SALLYPORT_RESTING  128
 
 static ngx_http_sallyport_ctx_t  *ngx_http_sallyport_rest;
-static ngx_uint_t                 ngx_http_sallyport_pooled;
 
 
 /* Sanitizers see more of contexts that come and go. */
@@ -36,7 +35,9 @@ ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle)
     ngx_uint_t                 i;
     ngx_http_sallyport_ctx_t  *ctx;
 
-    if (ngx_http_sallyport_pooled) {
+    static ngx_uint_t          done;    /* for the life of the process */
+
+    if (done) {
         return NGX_OK;
     }
 
@@ -54,7 +55,7 @@ ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle)
         ngx_http_sallyport_rest = ctx;
     }
 
-    ngx_http_sallyport_pooled = 1;
+    done = 1;
 
 #endif
 
