@@ -20,6 +20,8 @@ let log;          // the lanes of a gate that has served, sealed
 let key;
 let pub;
 let policy;
+let access;       // lines of nginx's log
+let arrivals;     // ids at the upstream
 
 
 function run(...args) {
@@ -85,7 +87,8 @@ after(() => fs.rmSync(home, { recursive: true, force: true }));
 
 
 test('a gate has served', async (t) => {
-    const g = await gate(t, { workers: 2 });
+    const g = await gate(t, { workers: 2,
+        logFormat: '"$request" $status "$http_user_agent" id=$sallyport_id' });
 
     await g.enrol('acme');
     await g.enrol('beta');
@@ -96,6 +99,9 @@ test('a gate has served', async (t) => {
     }
 
     await g.stop();
+    access = fs.readFileSync(path.join(g.dir, 'access.log'), 'utf8').trim()
+        .split('\n');
+    arrivals = g.upstream.arrivals.map((a) => a.id);
     log = path.join(home, 'log');
     fs.cpSync(g.audit, log, { recursive: true });
     policy = path.join(home, 'policy.yaml');
@@ -254,4 +260,95 @@ test('pack: one decision; times; what is not there or not sealed', () => {
 
     assert.equal(bare.status, 3);
     assert.match(bare.stderr, /is not archived/);
+});
+
+
+function reconcile({ lines = access, ups = arrivals, more = [] } = {}) {
+    const files = ['access', 'ups'].map((name) => path.join(home, name));
+
+    fs.writeFileSync(files[0], lines.map((l) => l + '\n').join(''));
+    fs.writeFileSync(files[1], ups.map((id) =>
+        `POST /v1/chat/completions id=${id}\n`).join(''));
+
+    const r = run('audit', 'reconcile', log, files[0], '--upstream', files[1],
+        '--upstream-count', String(ups.length), '--format', 'json', ...more);
+
+    return { code: r.status, ...JSON.parse(r.stdout), err: r.stderr };
+}
+
+
+const without = (list, n) => list.filter((_, i) => i !== n);
+
+
+test('reconcile: the logs of a gate, of nginx and of the upstream', () => {
+    const r = reconcile();
+
+    assert.equal(r.code, 0, JSON.stringify(r));
+    assert.equal(r.decisions, 48);
+    assert.equal(r.answers, 48);
+    assert.ok(arrivals.length > 10);
+    assert.deepEqual([r.arrivals, r.attempts],
+        [arrivals.length, arrivals.length]);
+
+    // The same as text; ids alone; other marks; a gate nobody has asked.
+    const bare = path.join(home, 'bare-ids');
+
+    fs.writeFileSync(bare, arrivals.map((id) => `${id}\r\n`).join(''));
+    assert.match(fine('audit', 'reconcile', log, '--upstream', bare),
+        /they agree/);
+    fs.writeFileSync(bare, arrivals.map((id) =>
+        JSON.stringify({ url: '/x', id }) + '\n').join(''));
+    fine('audit', 'reconcile', log, '--upstream', bare, '--mark', '"id":"');
+    assert.equal(run('audit', 'reconcile', log).status, 4);
+    assert.equal(run('audit', 'reconcile', log, '/none').status, 1);
+    assert.equal(reconcile({ more: ['--until', '2020-01-01'], lines: [],
+        ups: [] }).decisions, 0);
+});
+
+
+test('reconcile: what is too much or too little is named', () => {
+    const denied = records(log).find((r) => r.dec === 'deny').id;
+    const none = '01KARM5GQ7-2-0000000000042';
+    const id = (line) => /id=(\S+)$/.exec(line)[1];
+    const only = (r, kinds) => {
+        assert.equal(r.code, 3, JSON.stringify(r));
+        assert.deepEqual(Object.keys(r.found).sort(), [...kinds].sort());
+
+        return r.found;
+    };
+
+    // A gate that serves without a record, by the access log's account.
+    assert.deepEqual(only(reconcile({ lines: [...access, `x id=${none}`] }),
+        ['answered_unrecorded']).answered_unrecorded.ids, [none]);
+    assert.equal(reconcile({ lines: [...access, `x id=${none}`],
+        more: ['--plain'] }).code, 0);
+
+    // What a client writes there is not taken for the id.
+    assert.equal(reconcile({ lines: access.map((l) =>
+        l.replace('"node"', `"id=${none}"`)) }).code, 0);
+    assert.deepEqual(only(reconcile({ lines: [`"id=${id(access[0])}" id=`,
+        ...access.slice(1)] }), ['recorded_unanswered'])
+        .recorded_unanswered.ids, [id(access[0])]);
+
+    for (let n = 0; n < access.length; n += 7) {
+        only(reconcile({ lines: without(access, n) }),
+            ['recorded_unanswered']);
+        only(reconcile({ lines: [...access, access[n]] }),
+            ['answered_twice']);
+    }
+
+    for (let n = 0; n < arrivals.length; n += 5) {
+        assert.deepEqual(only(reconcile({ ups: without(arrivals, n) }),
+            ['attempts_differ', 'count_differs']).attempts_differ.ids,
+        [arrivals[n]]);
+        only(reconcile({ ups: [...arrivals, arrivals[n]] }),
+            ['attempts_differ', 'count_differs']);
+    }
+
+    assert.deepEqual(only(reconcile({ ups: [...arrivals, denied] }),
+        ['arrived_refused', 'count_differs']).arrived_refused.ids, [denied]);
+    only(reconcile({ ups: [...arrivals, none] }),
+        ['arrived_unrecorded', 'count_differs']);
+    only(reconcile({ ups: [...arrivals, '-'] }),
+        ['arrived_nameless', 'count_differs']);
 });
