@@ -14,10 +14,12 @@ import { instructions } from './callgrind.mjs';
 import { systemCalls } from './syscalls.mjs';
 import { printTable } from './table.mjs';
 import { RESULTS, dropAudit, keep, machine } from './results.mjs';
+import { policyOf } from './rules.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 20);
 const SECONDS = Number(process.env.ROUND_SECONDS ?? 2);
 const SEED = Number(process.env.SEED ?? 1);
+const GROWTH = [10, 100, 1000, 10000];    // rules
 
 if (!(ROUNDS >= 1 && ROUNDS <= 200 && SECONDS >= 1 && SECONDS <= 60)) {
     console.error('ROUNDS is 1 to 200, ROUND_SECONDS 1 to 60');
@@ -84,7 +86,8 @@ function measureEngine(bed) {
     const program = compile('engine_bench');
 
     return JSON.parse(execFileSync(...pin(bed.cpu.proxy, program,
-        [path.join(ROOT, 'policy/policy.yaml'), GEO]), { encoding: 'utf8' }));
+        [path.join(ROOT, 'policy/policy.yaml'), GEO,
+            ...GROWTH.map((n) => policyOf(bed, n))]), { encoding: 'utf8' }));
 }
 
 

@@ -3,9 +3,10 @@
  * Copyright (C) the Sallyport authors
  *
  * This program measures the engine alone, warm: engine_bench POLICY GEO
- * prints nanoseconds of each step of a decision as JSON. Each figure is the
- * median of many batches over some dozens of different requests, so that
- * branch predictors cannot learn one by heart.
+ * [OTHER...] prints nanoseconds of each step of a decision as JSON; under
+ * "growth" what loading each OTHER policy and deciding by it takes. Each
+ * figure is the median of many batches over some dozens of different requests,
+ * so that branch predictors cannot learn one by heart.
  */
 
 
@@ -18,7 +19,9 @@
 
 
 #define BATCHES   201
-#define ROUNDS    20        /* over all requests in one batch */
+#define ROUNDS    20        /* over all requests in one batch, at most */
+#define LOADS     21        /* at most */
+#define BUDGET    1e9       /* nanoseconds that one figure may take */
 #define REQUESTS  64
 #define TEXT      1024
 
@@ -41,7 +44,12 @@ typedef void (*step_pt)(request_t *request);
 
 static void prepare(request_t *request, unsigned number);
 static void records(request_t *request, unsigned number);
+static sp_policy_t *load(const char *path);
+static void ready(void);
+static void growth(const char *path);
 static double measure(step_pt step);
+static double batch(step_pt step, unsigned rounds);
+static double elapsed(const struct timespec *from);
 static int compare(const void *a, const void *b);
 static void step_kid(request_t *request);
 static void step_geo(request_t *request);
@@ -68,51 +76,34 @@ static volatile unsigned  sink;
 int
 main(int argc, char **argv)
 {
-    char              err[256];
-    int               allowed;
-    unsigned          i;
-    sp_diags_t        diags;
-    sp_str_t          param, path = sp_str("/v1/chat/completions");
-    unsigned char     scratch[64];
-    sp_policy_opts_t  opts;
+    int            i;
+    char           err[256];
+    sp_str_t       param, path = sp_str("/v1/chat/completions");
+    unsigned char  scratch[64];
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: engine_bench POLICY GEO\n");
+    if (argc < 3) {
+        fprintf(stderr, "usage: engine_bench POLICY GEO [OTHER...]\n");
         return 4;
     }
 
     now = (int64_t) time(NULL);
-    memset(&opts, 0, sizeof(opts));
-    opts.now = now;
-    sp_diags_init(&diags);
-
-    policy = sp_policy_load(argv[1], &opts, &diags);
+    policy = load(argv[1]);
     geo = sp_geo_open(argv[2], NULL, (uint64_t) now, err, sizeof(err));
 
-    if (policy == NULL || geo == NULL) {
-        sp_diags_print(&diags, stderr);
-        fprintf(stderr, "%s\n", geo == NULL ? err : "no policy");
+    if (geo == NULL) {
+        fprintf(stderr, "%s\n", err);
         return 1;
     }
 
     sp_pepper_init(&pepper, SP_STR("a pepper of the benchmark"));
     sp_route_find(SP_METHOD_POST, path, path, scratch, &route, &param);
 
-    allowed = 0;
-
     for (i = 0; i < REQUESTS; i++) {
-        prepare(&requests[i], i);
+        prepare(&requests[i], (unsigned) i);
         step_facts(&requests[i]);
-        step_whole(&requests[i]);
-        sp_screen(policy, &requests[i].account, now, &requests[i].screen);
-        allowed += requests[i].verdict.decision == SP_VERDICT_ALLOW;
     }
 
-    if (allowed != REQUESTS) {
-        fprintf(stderr, "only %d of %d requests are allowed\n", allowed,
-                REQUESTS);
-        return 1;
-    }
+    ready();
 
     printf("{\"rules\": %d", sp_policy_rules(policy));
     printf(", \"kid_ns\": %.1f", measure(step_kid));
@@ -122,13 +113,88 @@ main(int argc, char **argv)
     printf(", \"decide_head_ns\": %.1f", measure(step_head));
     printf(", \"decide_ns\": %.1f", measure(step_whole));
     printf(", \"screened_head_ns\": %.1f", measure(step_screened_head));
-    printf(", \"screened_ns\": %.1f}\n", measure(step_screened));
+    printf(", \"screened_ns\": %.1f", measure(step_screened));
+    printf(", \"growth\": [");
+
+    for (i = 3; i < argc; i++) {
+        printf("%s", i == 3 ? "" : ", ");
+        growth(argv[i]);
+    }
+
+    printf("]}\n");
 
     sp_geo_close(geo);
-    sp_diags_free(&diags);
     free(policy);
 
     return 0;
+}
+
+
+static sp_policy_t *
+load(const char *path)
+{
+    sp_diags_t         diags;
+    sp_policy_t       *loaded;
+    sp_policy_opts_t   opts;
+
+    memset(&opts, 0, sizeof(opts));
+    opts.now = now;
+    sp_diags_init(&diags);
+
+    loaded = sp_policy_load(path, &opts, &diags);
+
+    if (loaded == NULL) {
+        sp_diags_print(&diags, stderr);
+        exit(1);
+    }
+
+    sp_diags_free(&diags);
+
+    return loaded;
+}
+
+
+/* All requests are decided by the policy, and all are allowed. */
+
+static void
+ready(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < REQUESTS; i++) {
+        step_whole(&requests[i]);
+        sp_screen(policy, &requests[i].account, now, &requests[i].screen);
+
+        if (requests[i].verdict.decision != SP_VERDICT_ALLOW) {
+            fprintf(stderr, "request %u is not allowed\n", i);
+            exit(1);
+        }
+    }
+}
+
+
+static void
+growth(const char *path)
+{
+    double           ms[LOADS], total;
+    unsigned         n;
+    struct timespec  from;
+
+    for (n = 0, total = 0; n < LOADS && total < BUDGET; n++) {
+        free(policy);
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        policy = load(path);
+        ms[n] = elapsed(&from) / 1e6;
+        total += ms[n] * 1e6;
+    }
+
+    qsort(ms, n, sizeof(double), compare);
+    ready();
+
+    printf("{\"rules\": %d, \"load_ms\": %.2f", sp_policy_rules(policy),
+           ms[n / 2]);
+    printf(", \"decide_ns\": %.1f", measure(step_whole));
+    printf(", \"screened_ns\": %.1f}", measure(step_screened));
 }
 
 
@@ -222,32 +288,65 @@ records(request_t *request, unsigned number)
 }
 
 
+/* A step that is slow is repeated less often: never longer than BUDGET. */
+
 static double
 measure(step_pt step)
 {
-    unsigned          b, i, k;
-    double            ns[BATCHES];
-    struct timespec   from, to;
+    double    ns[BATCHES], once;
+    unsigned  b, n, rounds;
 
-    for (b = 0; b < BATCHES; b++) {
-        clock_gettime(CLOCK_MONOTONIC, &from);
+    once = batch(step, 1) * REQUESTS;
 
-        for (k = 0; k < ROUNDS; k++) {
-            for (i = 0; i < REQUESTS; i++) {
-                step(&requests[i]);
-            }
-        }
-
-        clock_gettime(CLOCK_MONOTONIC, &to);
-
-        ns[b] = ((double) (to.tv_sec - from.tv_sec) * 1e9
-                 + (double) (to.tv_nsec - from.tv_nsec))
-                / (ROUNDS * REQUESTS);
+    for (rounds = ROUNDS; rounds > 1 && once * rounds * BATCHES > BUDGET;
+         rounds--)
+    {
+        /* void */
     }
 
-    qsort(ns, BATCHES, sizeof(double), compare);
+    for (n = BATCHES; n > 1 && once * rounds * n > BUDGET; n--) {
+        /* void */
+    }
 
-    return ns[BATCHES / 2];
+    for (b = 0; b < n; b++) {
+        ns[b] = batch(step, rounds);
+    }
+
+    qsort(ns, n, sizeof(double), compare);
+
+    return ns[n / 2];
+}
+
+
+/* Nanoseconds a request. */
+
+static double
+batch(step_pt step, unsigned rounds)
+{
+    unsigned         i, k;
+    struct timespec  from;
+
+    clock_gettime(CLOCK_MONOTONIC, &from);
+
+    for (k = 0; k < rounds; k++) {
+        for (i = 0; i < REQUESTS; i++) {
+            step(&requests[i]);
+        }
+    }
+
+    return elapsed(&from) / (rounds * REQUESTS);
+}
+
+
+static double
+elapsed(const struct timespec *from)
+{
+    struct timespec  to;
+
+    clock_gettime(CLOCK_MONOTONIC, &to);
+
+    return (double) (to.tv_sec - from->tv_sec) * 1e9
+           + (double) (to.tv_nsec - from->tv_nsec);
 }
 
 

@@ -32,6 +32,17 @@ export function printTable(result) {
         `${engine.screened_head_ns}; ` +
         `facts ${engine.facts_ns} (of it address ${engine.geo_ns}), ` +
         `key id ${engine.kid_ns}, 1 KB body ${engine.body_ns}`);
+
+    console.log('engine by number of rules, the others than shipped matching ' +
+        'nobody:');
+
+    for (const g of engine.growth) {
+        console.log(`${right(g.rules, 8)}   decide ` +
+            `${right(g.decide_ns.toFixed(0), 8)} ns, with the account's ` +
+            `screen ${right(g.screened_ns.toFixed(0), 8)} ns, load ` +
+            `${right(g.load_ms.toFixed(2), 8)} ms`);
+    }
+
     console.log('instructions a request, user space: ' +
         `bare ${i.bare}, gate ${i.gate} (+${i.gate - i.bare}), without ` +
         `libcrypto +${i.gate_without_libcrypto - i.bare}`);
