@@ -29,6 +29,8 @@ CLI_LIBS    := -lhiredis -ljansson -lcurl $(ENGINE_LIBS)
 SAN         := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined -Wno-error=maybe-uninitialized \
                -Wno-error=format-truncation -Wno-error=stringop-overflow
+# Optimized, branches are the compiler's and not the source's.
+COV         := -O0 -g --coverage
 FUZZ        := -O1 -g -fno-omit-frame-pointer \
                -fsanitize=fuzzer,address,undefined \
                -fno-sanitize-recover=undefined
@@ -90,7 +92,8 @@ help: ## this text
 .DEFAULT_GOAL := help
 
 
-# The engine, three times: plain, under sanitizers, instrumented for libFuzzer.
+# The engine, four times: plain, under sanitizers, counting what is executed,
+# instrumented for libFuzzer.
 
 # $(1) directory  $(2) compiler  $(3) flags
 define engine
@@ -108,6 +111,7 @@ endef
 
 $(eval $(call engine,$(BUILD),$$(CC),$$(CFLAGS)))
 $(eval $(call engine,$(BUILD)/sanitize,$$(CC),$$(SAN)))
+$(eval $(call engine,$(BUILD)/coverage,$$(CC),$$(COV)))
 $(eval $(call engine,$(BUILD)/fuzz,$$(CLANG),$$(subst =fuzzer,=fuzzer-no-link,$$(FUZZ))))
 
 .PHONY: engine
@@ -254,6 +258,31 @@ e2e: ## end-to-end tests only (T=verdicts: one file)
 	@scripts/packages build nginx run test
 	+@$(SUB) $(TEST_DEPS)
 	@BUILD=$(BUILD) tests/run e2e
+
+# What the tests of the policy rooms leave unexecuted. Counts lie beside the
+# objects; the command is the usual one on the engine that counts.
+
+COV_LIB  := $(BUILD)/coverage/libsallyport.a
+COV_CLI  := $(BUILD)/coverage/sallyport
+COV_UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/coverage/unit/%)
+
+$(BUILD)/coverage/unit/%: tests/unit/%.c $(COV_LIB)
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -MT $@ \
+	    -o $@ $< $(COV_LIB) --coverage -fno-profile-arcs \
+	    -fno-test-coverage -Wl,--as-needed -lcmocka $(CLI_LIBS)
+
+$(COV_CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(COV_LIB)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ --coverage -Wl,--as-needed \
+	    $(CLI_LIBS)
+
+.PHONY: coverage
+coverage: ## what tests execute of the policy rooms; fails below its bounds
+	@scripts/packages build test coverage
+	+@$(SUB) $(COV_UNIT) $(COV_CLI) $(BUILD)/npm/tests/installed
+	@BUILD=$(BUILD) scripts/coverage $(COV_UNIT)
 
 SAN_NGINX := $(BUILD)/sanitize/nginx/nginx
 
