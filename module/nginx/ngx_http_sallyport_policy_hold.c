@@ -135,7 +135,13 @@ ngx_http_sallyport_policy_exit_process(ngx_http_sallyport_main_conf_t *smcf)
             (void) pthread_mutex_unlock(&policy->sh->lease);
         }
 
-        /* requests are gone by now, and what they held goes with the row */
+        /* no request will run any more, and what they held goes with the row */
+
+        policy->current = NULL;
+
+        while (policy->editions != NULL) {
+            ngx_http_sallyport_edition_free(policy->editions);
+        }
 
         if (policy->row != NULL) {
             __atomic_store_n(&policy->row->held, 0, __ATOMIC_SEQ_CST);
