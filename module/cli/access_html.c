@@ -7,21 +7,15 @@
  */
 
 
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "access.h"
 #include "page.h"
 
 
-static void sp_access_page(const sp_access_t *access, FILE *out);
-static void sp_access_part(const sp_access_t *access, FILE *out,
-    sp_str_t name);
+static void sp_access_part(FILE *out, sp_str_t name, void *ctx);
 static void sp_access_about(const sp_access_t *access, FILE *out);
 static void sp_access_radios(const sp_access_t *access, FILE *out,
     int levels);
-static void sp_access_map(const sp_access_t *access, FILE *out);
+static const char *sp_access_how(sp_str_t code, void *ctx);
 static void sp_access_tables(const sp_access_t *access, FILE *out);
 static void sp_access_table(const sp_access_t *access, FILE *out,
     unsigned kind);
@@ -34,78 +28,21 @@ static const sp_access_place_t *sp_access_find(const sp_access_t *access,
 sp_rc_t
 sp_access_html(const sp_access_t *access, const char *file)
 {
-    int      failed;
-    char    *name;
-    FILE    *out;
-    size_t   len;
-
     if (sp_access_tier(access) == 0) {
         sp_cli_error("the policy has no models: nobody may reach anything");
         return SP_ERROR;
     }
 
-    /* Written beside and moved: never half of a page. */
-
-    len = strlen(file) + sizeof(".new");
-    name = sp_cli_alloc(len);
-    (void) snprintf(name, len, "%s.new", file);
-    out = fopen(name, "we");
-
-    if (out == NULL) {
-        sp_cli_error("cannot write '%s': %s", name, strerror(errno));
-        free(name);
-        return SP_ERROR;
-    }
-
-    sp_access_page(access, out);
-    failed = ferror(out);
-    failed |= fclose(out) != 0;
-
-    if (failed || rename(name, file) != 0) {
-        sp_cli_error("cannot write '%s': %s", file, strerror(errno));
-        (void) unlink(name);
-        free(name);
-        return SP_ERROR;
-    }
-
-    free(name);
-
-    return SP_OK;
+    return sp_page_write(file, sp_page_access(), sp_access_part,
+                         (void *) access);
 }
 
 
 static void
-sp_access_page(const sp_access_t *access, FILE *out)
+sp_access_part(FILE *out, sp_str_t name, void *ctx)
 {
-    sp_str_t              rest, name;
-    const unsigned char  *mark, *end;
+    const sp_access_t  *access = ctx;
 
-    rest = sp_page_access();
-
-    while ((mark = memmem(rest.data, rest.len, "<!--", 4)) != NULL) {
-        (void) fwrite(rest.data, 1, (size_t) (mark - rest.data), out);
-        rest.len -= (size_t) (mark - rest.data) + 4;
-        rest.data = mark + 4;
-
-        end = memmem(rest.data, rest.len, "-->", 3);
-
-        if (end == NULL) {
-            break;
-        }
-
-        name = (sp_str_t) { (size_t) (end - rest.data), rest.data };
-        rest.len -= name.len + 3;
-        rest.data = end + 3;
-        sp_access_part(access, out, name);
-    }
-
-    (void) fwrite(rest.data, 1, rest.len, out);
-}
-
-
-static void
-sp_access_part(const sp_access_t *access, FILE *out, sp_str_t name)
-{
     if (sp_str_eq(name, SP_STR("ABOUT"))) {
         sp_access_about(access, out);
 
@@ -120,7 +57,7 @@ sp_access_part(const sp_access_t *access, FILE *out, sp_str_t name)
                 SP_ACCESS_LEVELS - 1);
 
     } else if (sp_str_eq(name, SP_STR("MAP"))) {
-        sp_access_map(access, out);
+        sp_page_map(out, sp_access_how, ctx);
 
     } else if (sp_str_eq(name, SP_STR("TABLES"))) {
         sp_access_tables(access, out);
@@ -220,47 +157,18 @@ sp_access_find(const sp_access_t *access, sp_str_t code)
 
 /* As it is without a script: the highest tier and level. */
 
-static void
-sp_access_map(const sp_access_t *access, FILE *out)
+static const char *
+sp_access_how(sp_str_t code, void *ctx)
 {
-    sp_str_t                  rest, f[4];
-    const char               *how;
-    const unsigned char      *space;
+    const sp_access_t        *access = ctx;
     const sp_access_place_t  *row;
 
-    rest = sp_page_world();
+    row = sp_access_find(access, code);
 
-    while (sp_page_place(&rest, f) == SP_OK) {
-
-        if (f[2].len == 0 && f[3].len == 0) {
-            continue;
-        }
-
-        row = sp_access_find(access, f[0]);
-        how = row == NULL ? ""
-              : sp_access_cell(row, SP_ACCESS_LEVELS - 1,
-                               sp_access_tier(access))->decision
-                == SP_VERDICT_ALLOW ? "allow" : "deny";
-
-        if (f[2].len != 0) {
-            fprintf(out, "<path data-place=\"%.*s\" class=\"%s\" d=\"%.*s\">",
-                    (int) f[0].len, (const char *) f[0].data, how,
-                    (int) f[2].len, (const char *) f[2].data);
-
-        } else {
-            space = memchr(f[3].data, ' ', f[3].len);
-            fprintf(out, "<circle data-place=\"%.*s\" class=\"%s\" r=\"5\" "
-                    "cx=\"%.*s\" cy=\"%.*s\">", (int) f[0].len,
-                    (const char *) f[0].data, how,
-                    (int) (space - f[3].data), (const char *) f[3].data,
-                    (int) (f[3].data + f[3].len - space - 1),
-                    (const char *) space + 1);
-        }
-
-        fputs("<title>", out);
-        sp_page_escape(out, f[1]);
-        fprintf(out, "</title></%s>\n", f[2].len != 0 ? "path" : "circle");
-    }
+    return row == NULL ? ""
+           : sp_access_cell(row, SP_ACCESS_LEVELS - 1,
+                            sp_access_tier(access))->decision
+             == SP_VERDICT_ALLOW ? "allow" : "deny";
 }
 
 
@@ -339,37 +247,13 @@ sp_access_table(const sp_access_t *access, FILE *out, unsigned kind)
 }
 
 
-/* No text in it can end the element that holds it. */
-
 static void
 sp_access_data(const sp_access_t *access, FILE *out)
 {
-    char      *text, *p;
-    json_t    *data, *names;
-    sp_str_t   rest, f[4];
+    json_t  *data;
 
     data = sp_access_json(access);
-    names = json_object();
-    rest = sp_page_world();
-
-    while (sp_page_place(&rest, f) == SP_OK) {
-        p = sp_cli_copy(f[0]);
-        json_object_set_new(names, p, sp_cli_json_str(f[1]));
-        free(p);
-    }
-
-    json_object_set_new(data, "names", names);
-    text = json_dumps(data, JSON_COMPACT);
+    json_object_set_new(data, "names", sp_page_names());
+    sp_page_json(out, data);
     json_decref(data);
-
-    for (p = text; p != NULL && *p != '\0'; p++) {
-        if (*p == '<') {
-            fputs("\\u003c", out);
-
-        } else {
-            fputc(*p, out);
-        }
-    }
-
-    free(text);
 }

@@ -9,10 +9,10 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "sp_reason.h"
 
+#include "audit_filter.h"
 #include "prove.h"
 
 
@@ -21,8 +21,7 @@
 
 typedef struct {
     const sp_cli_args_t  *args;
-    uint64_t              since;      /* us of unix time */
-    uint64_t              until;
+    sp_filter_t           filter;
     uint64_t              limit;
     sp_found_t           *found;
     size_t                n;
@@ -30,11 +29,7 @@ typedef struct {
 
 
 static int sp_cli_audit_show_run(const sp_cli_args_t *args);
-static sp_rc_t sp_show_span(sp_show_t *show);
 static void sp_show_line(void *ctx, const sp_lane_t *lane);
-static int sp_show_is(const sp_show_t *show, const char *option,
-    sp_str_t value);
-static int sp_show_rule(const sp_show_t *show, const sp_line_t *line);
 static int sp_show_order(const void *one, const void *two);
 static void sp_show_print(const sp_show_t *show, size_t from);
 static void sp_show_row(const sp_line_t *line);
@@ -44,16 +39,7 @@ static int sp_show_follow(sp_show_t *show);
 
 
 static const sp_cli_opt_t  sp_cli_audit_show_opts[] = {
-    { "since", "TIME", "from then on: 2026-11-23, -1h" },
-    { "until", "TIME", "before then" },
-    { "account", "ID", "of this account" },
-    { "key", "NAME", "of the key with this name" },
-    { "decision", "WORD", "allow, throttle or deny" },
-    { "reason", "CODE", "with this reason" },
-    { "class", "CLASS", "legal, risk, commercial, credential..." },
-    { "rule", "ID", "for which this rule counted, or was lifted" },
-    { "country", "CC", "from this country" },
-    { "model", "NAME", "for this model" },
+    sp_filter_opts,
     { "limit", "N", "at most so many, the newest (100; 0: all)" },
     { "follow", NULL, "go on with what is written from now on" },
     { "for", "customer", "of one ID: only what a customer may read" },
@@ -96,7 +82,7 @@ sp_cli_audit_show_run(const sp_cli_args_t *args)
         || (text != NULL
             && sp_cli_number("--limit", text, 1000000000, &show.limit)
                != SP_OK)
-        || sp_show_span(&show) != SP_OK)
+        || sp_filter_init(&show.filter, args) != SP_OK)
     {
         return SP_CLI_USAGE;
     }
@@ -141,128 +127,22 @@ sp_cli_audit_show_run(const sp_cli_args_t *args)
 }
 
 
-static sp_rc_t
-sp_show_span(sp_show_t *show)
-{
-    size_t       i;
-    int64_t      at;
-    const char  *text;
-
-    static const char *const  names[] = { "since", "until" };
-
-    show->until = UINT64_MAX;
-
-    for (i = 0; i < sp_nelts(names); i++) {
-        text = sp_cli_opt(show->args, names[i]);
-
-        if (text == NULL) {
-            continue;
-        }
-
-        if (sp_cli_time(sp_cstr(text), (int64_t) time(NULL), &at) != SP_OK) {
-            sp_cli_error("--%s: '%s' is no time; 2026-12-01, "
-                         "2026-12-01T08:00:00Z and -1d are", names[i], text);
-            return SP_ERROR;
-        }
-
-        *(i == 0 ? &show->since : &show->until) = (uint64_t) at * 1000000;
-    }
-
-    return SP_OK;
-}
-
-
-/* Members are compared as they are written: ids and codes have no escapes. */
-
 static void
 sp_show_line(void *ctx, const sp_lane_t *lane)
 {
-    uint64_t          us;
-    sp_str_t          id;
-    sp_show_t        *show = ctx;
-    const sp_line_t  *line;
-
-    line = &lane->line;
-
-    if (line->type != SP_LINE_DECISION
-        || sp_line_time(line, &us) != SP_OK || us < show->since
-        || us >= show->until)
-    {
-        return;
-    }
+    sp_str_t    id;
+    sp_show_t  *show = ctx;
 
     if (show->args->nargs == 2
-        && (sp_line_word(line, SP_LM_ID, &id) != SP_OK
+        && (sp_line_word(&lane->line, SP_LM_ID, &id) != SP_OK
             || !sp_str_eq(id, sp_cstr(show->args->args[1]))))
     {
         return;
     }
 
-    if (sp_show_is(show, "account", sp_line_in(line->members[SP_LM_WHO],
-                                               "account"))
-        && sp_show_is(show, "key", sp_line_in(line->members[SP_LM_WHO],
-                                              "key"))
-        && sp_show_is(show, "decision", line->members[SP_LM_DEC])
-        && sp_show_is(show, "reason", line->members[SP_LM_REASON])
-        && sp_show_is(show, "class", line->members[SP_LM_CLASS])
-        && sp_show_is(show, "country", sp_line_in(line->members[SP_LM_NET],
-                                                  "country"))
-        && sp_show_is(show, "model", sp_line_in(line->members[SP_LM_REQ],
-                                                "model"))
-        && sp_show_rule(show, line))
-    {
+    if (sp_filter_is(&show->filter, &lane->line)) {
         sp_found_add(&show->found, &show->n, lane);
     }
-}
-
-
-static int
-sp_show_is(const sp_show_t *show, const char *option, sp_str_t value)
-{
-    const char  *want;
-
-    want = sp_cli_opt(show->args, option);
-
-    return want == NULL || sp_str_eq(sp_line_string(value), sp_cstr(want));
-}
-
-
-static int
-sp_show_rule(const sp_show_t *show, const sp_line_t *line)
-{
-    int          is;
-    size_t       i;
-    json_t      *record, *list, *row;
-    unsigned     k;
-    const char  *want, *name;
-
-    static const char *const  lists[] = {
-        "by", "lifted", "flags", "shadow", "lim"
-    };
-
-    want = sp_cli_opt(show->args, "rule");
-
-    if (want == NULL) {
-        return 1;
-    }
-
-    record = json_loadb((const char *) line->text.data, line->text.len, 0,
-                        NULL);
-    name = json_string_value(json_object_get(record, "allow"));
-    is = name != NULL && strcmp(name, want) == 0;
-
-    for (k = 0; k < sp_nelts(lists); k++) {
-        list = json_object_get(record, lists[k]);
-
-        json_array_foreach(list, i, row) {
-            name = json_string_value(json_object_get(row, k == 4 ? "l" : "r"));
-            is = is || (name != NULL && strcmp(name, want) == 0);
-        }
-    }
-
-    json_decref(record);
-
-    return is;
 }
 
 

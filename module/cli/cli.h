@@ -26,6 +26,9 @@
 #define SP_CLI_DIFFERS   3    /* done, and the answer is "not as expected" */
 #define SP_CLI_USAGE     4    /* the command line itself is wrong */
 
+#define sp_min(a, b)     ((a) < (b) ? (a) : (b))
+#define sp_max(a, b)     ((a) > (b) ? (a) : (b))
+
 #define SP_CLI_OPTS_MAX  24
 #define SP_CLI_ARGS_MAX  64
 #define SP_CLI_FILE_MAX  (16 * 1024 * 1024)
@@ -93,6 +96,8 @@ extern const sp_cli_verb_t  sp_cli_audit_reconcile;
 extern const sp_cli_verb_t  sp_cli_audit_show;
 extern const sp_cli_verb_t  sp_cli_audit_explain;
 extern const sp_cli_verb_t  sp_cli_audit_appeal;
+extern const sp_cli_verb_t  sp_cli_audit_export;
+extern const sp_cli_verb_t  sp_cli_audit_report;
 
 
 /* help_code.c: an exit code, or -1 if the word is no code of a message. */

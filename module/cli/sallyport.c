@@ -56,7 +56,9 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_audit_reconcile,
     &sp_cli_audit_show,
     &sp_cli_audit_explain,
-    &sp_cli_audit_appeal
+    &sp_cli_audit_appeal,
+    &sp_cli_audit_export,
+    &sp_cli_audit_report
 };
 
 
