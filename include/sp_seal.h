@@ -140,6 +140,22 @@ size_t sp_checkpoint_sign(const sp_checkpoint_t *checkpoint,
 sp_rc_t sp_checkpoint_open(sp_checkpoint_t *checkpoint, sp_str_t note,
     const sp_vkey_t *vkey, const char **why);
 
+/*
+ * C2SP signed notes with any text. Signs the "n" bytes in "buf", whole lines,
+ * and puts the signature after them; returns the length of the note, 0 if it
+ * has no room in "size" bytes or OpenSSL fails.
+ */
+size_t sp_note_sign(char *buf, size_t n, size_t size, const sp_vkey_t *vkey,
+    const unsigned char secret[32]);
+
+/*
+ * SP_OK: signed by this key, and *text (in "note") is what it has signed.
+ * SP_DECLINED: a note, but without a signature of this key. SP_ERROR: no note,
+ * or the key's signature is false; *why says what, for people.
+ */
+sp_rc_t sp_note_open(sp_str_t note, const sp_vkey_t *vkey, sp_str_t *text,
+    const char **why);
+
 /* Standard base 64 (RFC 4648, section 4), with its padding, no NUL. */
 size_t sp_base64(const unsigned char *src, size_t len, char *dst);
 

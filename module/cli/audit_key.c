@@ -55,27 +55,32 @@ const sp_cli_verb_t  sp_cli_audit_key = {
 static int
 sp_cli_audit_key_run(const sp_cli_args_t *args)
 {
-    char            text[SP_VKEY_MAX];
-    size_t          len;
-    EVP_PKEY       *pkey;
-    sp_vkey_t       vkey;
-    const char     *file, *origin;
-    unsigned char   key[32];
-
-    file = sp_cli_opt(args, "out");
-    origin = sp_cli_opt(args, "origin");
-
-    if (file == NULL || origin == NULL) {
+    if (sp_cli_opt(args, "out") == NULL || sp_cli_opt(args, "origin") == NULL)
+    {
         sp_cli_error("--out FILE and --origin NAME are needed");
         return SP_CLI_USAGE;
     }
 
+    return sp_audit_key_make(sp_cli_opt(args, "out"), "origin",
+                             sp_cli_opt(args, "origin"));
+}
+
+
+int
+sp_audit_key_make(const char *file, const char *option, const char *name)
+{
+    char            text[SP_VKEY_MAX];
+    size_t          len;
+    EVP_PKEY       *pkey;
+    sp_vkey_t       vkey;
+    unsigned char   key[32];
+
     len = sizeof(key);
     memset(key, 0, sizeof(key));
 
-    if (sp_vkey_init(&vkey, sp_cstr(origin), key) != SP_OK) {
-        sp_cli_error("--origin '%s' is no name: 1 to %d bytes without spaces "
-                     "and '+', like gate7.example.com/audit", origin,
+    if (sp_vkey_init(&vkey, sp_cstr(name), key) != SP_OK) {
+        sp_cli_error("--%s '%s' is no name: 1 to %d bytes without spaces "
+                     "and '+', like gate7.example.com/audit", option, name,
                      SP_ORIGIN_LEN);
         return SP_CLI_USAGE;
     }
@@ -83,7 +88,7 @@ sp_cli_audit_key_run(const sp_cli_args_t *args)
     pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
     if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, key, &len) != 1
-        || sp_vkey_init(&vkey, sp_cstr(origin), key) != SP_OK)
+        || sp_vkey_init(&vkey, sp_cstr(name), key) != SP_OK)
     {
         sp_cli_error("OpenSSL cannot make an Ed25519 key");
         EVP_PKEY_free(pkey);

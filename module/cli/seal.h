@@ -55,6 +55,13 @@ sp_rc_t sp_tree_file_read(void *ctx, uint64_t at,
 
 /* audit_key.c */
 
+/*
+ * A new key: the secret one into a new file, the public one printed under
+ * "name", which was given as --"option"; an exit code.
+ */
+int sp_audit_key_make(const char *file, const char *option,
+    const char *name);
+
 /* The secret Ed25519 key of a PEM file; SP_ERROR after a message. */
 sp_rc_t sp_audit_secret(const char *file, unsigned char secret[32]);
 

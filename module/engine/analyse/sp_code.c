@@ -50,6 +50,13 @@ static const sp_code_t  sp_code_table[] = {
       "order means nothing, so neither of two could win.",
       NULL, NULL },
 
+    { 107, "error", "not signed as it must be",
+      "The gate takes signed policies only, and this one is not: its manifest "
+      "is missing, not signed by a key that counts, or older than what was in "
+      "force; or a file is not the one that was signed. `sallyport policy "
+      "verify` says the same, `sallyport policy sign` signs.",
+      NULL, NULL },
+
     { 201, "error", "unknown field",
       "There is no such fact. `sallyport fields` prints them all; facts of "
       "your own are declared under 'facts:'.",

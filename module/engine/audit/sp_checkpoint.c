@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains signed tree heads: C2SP checkpoints in signed notes with
- * Ed25519 (signature type 1), and verifier keys.
+ * This file contains signed notes with Ed25519 (signature type 1), verifier
+ * keys, and signed tree heads: C2SP checkpoints in such notes.
  */
 
 
@@ -24,6 +24,8 @@
 static int sp_vkey_name(sp_str_t name);
 static void sp_vkey_id(sp_vkey_t *vkey);
 static sp_rc_t sp_checkpoint_text(sp_checkpoint_t *checkpoint, sp_str_t text);
+static sp_rc_t sp_note_split(sp_str_t note, sp_str_t *text,
+    sp_str_t *signatures);
 static int sp_note_line(sp_str_t *text, sp_str_t *line);
 static sp_rc_t sp_note_verify(sp_str_t text, sp_str_t signatures,
     const sp_vkey_t *vkey, const char **why);
@@ -192,17 +194,29 @@ size_t
 sp_checkpoint_sign(const sp_checkpoint_t *checkpoint, const sp_vkey_t *vkey,
     const unsigned char secret[32], char buf[SP_NOTE_MAX])
 {
-    int            n, done;
-    char           root[48], text[96 + 4];
-    size_t         len, root_len, text_len;
-    EVP_PKEY      *pkey;
-    EVP_MD_CTX    *md;
-    unsigned char  signature[SP_NOTE_SIG_LEN];
+    int     n;
+    char    root[48];
+    size_t  root_len;
 
     root_len = sp_base64(checkpoint->root, SP_HASH_LEN, root);
 
     n = snprintf(buf, SP_NOTE_MAX, "%s\n%llu\n%.*s\n", checkpoint->origin,
                  (unsigned long long) checkpoint->size, (int) root_len, root);
+
+    return sp_note_sign(buf, (size_t) n, SP_NOTE_MAX, vkey, secret);
+}
+
+
+size_t
+sp_note_sign(char *buf, size_t n, size_t size, const sp_vkey_t *vkey,
+    const unsigned char secret[32])
+{
+    int            done, more;
+    char           text[96 + 4];
+    size_t         len, text_len;
+    EVP_PKEY      *pkey;
+    EVP_MD_CTX    *md;
+    unsigned char  signature[SP_NOTE_SIG_LEN];
 
     memcpy(signature, vkey->id, 4);
     len = sizeof(signature) - 4;
@@ -212,7 +226,7 @@ sp_checkpoint_sign(const sp_checkpoint_t *checkpoint, const sp_vkey_t *vkey,
     done = pkey != NULL && md != NULL
            && EVP_DigestSignInit(md, NULL, NULL, NULL, pkey) == 1
            && EVP_DigestSign(md, signature + 4, &len,
-                             (const unsigned char *) buf, (size_t) n) == 1;
+                             (const unsigned char *) buf, n) == 1;
 
     EVP_MD_CTX_free(md);
     EVP_PKEY_free(pkey);
@@ -222,11 +236,10 @@ sp_checkpoint_sign(const sp_checkpoint_t *checkpoint, const sp_vkey_t *vkey,
     }
 
     text_len = sp_base64(signature, sizeof(signature), text);
+    more = snprintf(buf + n, size - n, "\n" SP_NOTE_DASH "%s %.*s\n",
+                    vkey->name, (int) text_len, text);
 
-    return (size_t) n
-           + (size_t) snprintf(buf + n, SP_NOTE_MAX - (size_t) n,
-                               "\n" SP_NOTE_DASH "%s %.*s\n", vkey->name,
-                               (int) text_len, text);
+    return (size_t) more < size - n ? n + (size_t) more : 0;
 }
 
 
@@ -234,16 +247,49 @@ sp_rc_t
 sp_checkpoint_open(sp_checkpoint_t *checkpoint, sp_str_t note,
     const sp_vkey_t *vkey, const char **why)
 {
-    size_t    i, split;
     sp_str_t  text, signatures;
 
     *why = "it is no signed note";
 
-    if (!sp_note_fine(note)) {
+    if (sp_note_split(note, &text, &signatures) != SP_OK) {
         return SP_ERROR;
     }
 
-    /* The last empty line parts the text from the signatures. */
+    if (sp_checkpoint_text(checkpoint, text) != SP_OK) {
+        *why = "its text is no checkpoint";
+        return SP_ERROR;
+    }
+
+    return sp_note_verify(text, signatures, vkey, why);
+}
+
+
+sp_rc_t
+sp_note_open(sp_str_t note, const sp_vkey_t *vkey, sp_str_t *text,
+    const char **why)
+{
+    sp_str_t  signatures;
+
+    *why = "it is no signed note";
+
+    if (sp_note_split(note, text, &signatures) != SP_OK) {
+        return SP_ERROR;
+    }
+
+    return sp_note_verify(*text, signatures, vkey, why);
+}
+
+
+/* The last empty line parts the text from the signatures. */
+
+static sp_rc_t
+sp_note_split(sp_str_t note, sp_str_t *text, sp_str_t *signatures)
+{
+    size_t  i, split;
+
+    if (!sp_note_fine(note)) {
+        return SP_ERROR;
+    }
 
     split = 0;
 
@@ -257,15 +303,10 @@ sp_checkpoint_open(sp_checkpoint_t *checkpoint, sp_str_t note,
         return SP_ERROR;
     }
 
-    text = (sp_str_t) { split, note.data };
-    signatures = (sp_str_t) { note.len - split - 1, note.data + split + 1 };
+    *text = (sp_str_t) { split, note.data };
+    *signatures = (sp_str_t) { note.len - split - 1, note.data + split + 1 };
 
-    if (sp_checkpoint_text(checkpoint, text) != SP_OK) {
-        *why = "its text is no checkpoint";
-        return SP_ERROR;
-    }
-
-    return sp_note_verify(text, signatures, vkey, why);
+    return SP_OK;
 }
 
 

@@ -16,9 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sp_bundle.h"
 #include "sp_policy_load.h"
 
 
+static sp_policy_t *sp_policy_read(const char *file,
+    const sp_policy_opts_t *opts, sp_diags_t *diags,
+    struct sp_analysis_s *analysis, const sp_bundle_t *bundle);
 static sp_policy_t *sp_policy_make(sp_load_t *l, const char *name,
     sp_str_t text);
 static sp_rc_t sp_load_init(sp_load_t *l, const sp_policy_opts_t *opts,
@@ -32,6 +36,8 @@ static void sp_load_root(sp_load_t *l, const char *file);
 static int sp_load_inside(const sp_load_t *l, const char *real);
 static sp_rc_t sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark,
     sp_str_t line, sp_str_t *text);
+static const char *sp_load_signed(const sp_load_t *l,
+    const unsigned char *data, size_t len);
 
 
 sp_policy_t *
@@ -46,6 +52,23 @@ sp_policy_t *
 sp_policy_load_analysed(const char *file, const sp_policy_opts_t *opts,
     sp_diags_t *diags, struct sp_analysis_s *analysis)
 {
+    return sp_policy_read(file, opts, diags, analysis, NULL);
+}
+
+
+sp_policy_t *
+sp_policy_load_bundle(const char *file, const sp_policy_opts_t *opts,
+    const sp_bundle_t *bundle, sp_diags_t *diags)
+{
+    return sp_policy_read(file, opts, diags, NULL, bundle);
+}
+
+
+static sp_policy_t *
+sp_policy_read(const char *file, const sp_policy_opts_t *opts,
+    sp_diags_t *diags, struct sp_analysis_s *analysis,
+    const sp_bundle_t *bundle)
+{
     sp_str_t      text;
     sp_load_t     l;
     sp_mark_t     mark = { file, 0, 0, 1 };
@@ -57,10 +80,12 @@ sp_policy_load_analysed(const char *file, const sp_policy_opts_t *opts,
 
     l.files_ok = 1;
     l.analysis = analysis;
+    l.bundle = bundle;
     policy = NULL;
 
+    sp_load_root(&l, file);
+
     if (sp_load_slurp(&l, file, mark, SP_STR(""), &text) == SP_OK) {
-        sp_load_root(&l, file);
         policy = sp_policy_make(&l, file, text);
     }
 
@@ -482,7 +507,7 @@ static sp_rc_t
 sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
     sp_str_t *text)
 {
-    int             fd;
+    int             fd, code;
     FILE           *in;
     size_t          len;
     struct stat     st;
@@ -506,6 +531,7 @@ sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
     }
 
     why = NULL;
+    code = 100;
     len = 0;
     data = sp_load_alloc(l, SP_YAML_BYTES + 1);
 
@@ -526,13 +552,17 @@ sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
 
         } else if (l->bytes + len > SP_FILES_BYTES) {
             why = "the files together are larger than 16 MiB";
+
+        } else if (l->bundle != NULL) {
+            why = sp_load_signed(l, data, len);
+            code = 107;
         }
     }
 
     (void) fclose(in);
 
     if (why != NULL) {
-        sp_diag_add(l->diags, SP_DIAG_ERROR, 100, mark, line, NULL,
+        sp_diag_add(l->diags, SP_DIAG_ERROR, code, mark, line, NULL,
                     "'%.300s': %s", file, why);
         return SP_ERROR;
     }
@@ -542,4 +572,27 @@ sp_load_slurp(sp_load_t *l, const char *file, sp_mark_t mark, sp_str_t line,
     text->len = len;
 
     return EVP_DigestUpdate(l->sha, data, len) == 1 ? SP_OK : SP_ERROR;
+}
+
+
+/* The name of the file that was read last, below the policy's directory. */
+
+static const char *
+sp_load_signed(const sp_load_t *l, const unsigned char *data, size_t len)
+{
+    sp_str_t     dir;
+    const char  *name;
+
+    dir = l->dirs[1];
+    name = l->nfiles != 0 ? l->files[l->nfiles - 1] : "";
+
+    if (dir.data == NULL
+        || strncmp(name, (const char *) dir.data, dir.len) != 0
+        || name[dir.len] != '/')
+    {
+        return "it is outside of the signed directory";
+    }
+
+    return sp_bundle_differs(l->bundle, sp_cstr(name + dir.len + 1), data,
+                             len);
 }

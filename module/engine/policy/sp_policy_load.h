@@ -138,6 +138,7 @@ typedef struct {
     const sp_policy_opts_t  *opts;
     void                    *sha;       /* EVP_MD_CTX */
     struct sp_analysis_s    *analysis;  /* wanted, or NULL */
+    const struct sp_bundle_s  *bundle;  /* what is signed, or NULL */
     int                      files_ok;  /* other files may be read */
     int                      failed;    /* no memory */
 
@@ -283,6 +284,11 @@ sp_rc_t sp_load_condition(sp_load_t *l, sp_lrule_t *rule);
 
 /* sp_policy_check.c: what only the whole policy can tell. */
 void sp_load_check(sp_load_t *l);
+
+/* sp_policy_load.c: only files as in the bundle are read. */
+sp_policy_t *sp_policy_load_bundle(const char *file,
+    const sp_policy_opts_t *opts, const struct sp_bundle_s *bundle,
+    sp_diags_t *diags);
 
 /* sp_policy_emit.c */
 sp_policy_t *sp_load_emit(sp_load_t *l);
