@@ -7,6 +7,7 @@
  */
 
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,6 +21,10 @@ typedef struct {
 } sp_find_t;
 
 
+static sp_rc_t sp_find_kept(const sp_lanes_t *lanes,
+    void (*want)(void *ctx, const sp_lane_t *lane), void *ctx);
+static sp_rc_t sp_find_kept_file(const char *path, sp_lane_t *lane,
+    void (*want)(void *ctx, const sp_lane_t *lane), void *ctx);
 static void sp_find_id(void *ctx, const sp_lane_t *lane);
 static int sp_find_order(const void *one, const void *two);
 static int sp_find_compare(const sp_found_t *found, const char *boot,
@@ -35,6 +40,7 @@ sp_audit_each(const char *dir, void (*want)(void *ctx, const sp_lane_t *lane),
 {
     char         path[SP_LANE_PATH];
     size_t       i;
+    sp_rc_t      rc;
     sp_lane_t   *lane;
     sp_lanes_t   lanes;
 
@@ -60,7 +66,105 @@ sp_audit_each(const char *dir, void (*want)(void *ctx, const sp_lane_t *lane),
         sp_lane_rest(lane);
     }
 
+    rc = sp_find_kept(&lanes, want, ctx);
     sp_lanes_free(&lanes);
+
+    return rc;
+}
+
+
+/* What was kept of retired files; a file that is still there is read above. */
+
+static sp_rc_t
+sp_find_kept(const sp_lanes_t *lanes,
+    void (*want)(void *ctx, const sp_lane_t *lane), void *ctx)
+{
+    int              n;
+    DIR             *dir;
+    char             path[2 * SP_LANE_PATH];
+    size_t           i, len;
+    sp_rc_t          rc;
+    unsigned         segment;
+    sp_lane_t        lane, *there;
+    struct dirent   *entry;
+
+    rc = SP_OK;
+
+    for (i = 0; i < lanes->nboots && rc == SP_OK; i++) {
+        len = (size_t) snprintf(path, SP_LANE_PATH, "%s/%s", lanes->dir,
+                                lanes->boots[i].name);
+        dir = opendir(path);
+
+        if (dir == NULL) {
+            sp_cli_error("cannot read '%s': %s", path, strerror(errno));
+            return SP_ERROR;
+        }
+
+        while (rc == SP_OK && (entry = readdir(dir)) != NULL) {
+            memset(&lane, 0, sizeof(lane));
+            memcpy(lane.boot, lanes->boots[i].name, sizeof(lane.boot));
+            n = 0;
+
+            if (sscanf(entry->d_name, "kept-%u.%u.jsonl%n", &lane.number,
+                       &segment, &n) != 2
+                || n == 0 || entry->d_name[n] != '\0')
+            {
+                continue;
+            }
+
+            there = sp_lanes_find(lanes, sp_cstr(lane.boot), lane.number);
+
+            if (there == NULL || !sp_lane_has(there, segment)) {
+                (void) snprintf(path + len, sizeof(path) - len, "/%s",
+                                entry->d_name);
+                rc = sp_find_kept_file(path, &lane, want, ctx);
+            }
+        }
+
+        (void) closedir(dir);
+    }
+
+    return rc;
+}
+
+
+static sp_rc_t
+sp_find_kept_file(const char *path, sp_lane_t *lane,
+    void (*want)(void *ctx, const sp_lane_t *lane), void *ctx)
+{
+    char        *text;
+    FILE        *in;
+    size_t       room, row;
+    ssize_t      len;
+    const char  *why;
+
+    in = fopen(path, "re");
+
+    if (in == NULL) {
+        sp_cli_error("cannot open '%s': %s", path, strerror(errno));
+        return SP_ERROR;
+    }
+
+    text = NULL;
+    room = 0;
+    row = 0;
+
+    while ((len = getline(&text, &room, in)) > 0) {
+        len -= text[len - 1] == '\n';
+        row++;
+
+        if (sp_line_read(&lane->line, (sp_str_t) { (size_t) len,
+                         (unsigned char *) text }, &why) != SP_OK)
+        {
+            sp_cli_warn("%s: line %zu: %s; it is left out", path, row, why);
+            continue;
+        }
+
+        want(ctx, lane);
+    }
+
+    free(text);
+    (void) fclose(in);
 
     return SP_OK;
 }

@@ -100,6 +100,7 @@ extern const sp_cli_verb_t  sp_cli_audit_verify;
 extern const sp_cli_verb_t  sp_cli_audit_prove;
 extern const sp_cli_verb_t  sp_cli_audit_pack;
 extern const sp_cli_verb_t  sp_cli_audit_reconcile;
+extern const sp_cli_verb_t  sp_cli_audit_retire;
 extern const sp_cli_verb_t  sp_cli_audit_show;
 extern const sp_cli_verb_t  sp_cli_audit_explain;
 extern const sp_cli_verb_t  sp_cli_audit_appeal;

@@ -26,8 +26,8 @@ typedef struct {
 
 
 /*
- * Calls "want" with each line of all lanes below "dir", lane by lane; links
- * are not checked here. SP_ERROR after a message.
+ * Calls "want" with each line of all lanes below "dir", lane by lane, and with
+ * what was kept of retired files; links are not checked here. SP_ERROR after a message.
  */
 sp_rc_t sp_audit_each(const char *dir, void (*want)(void *ctx,
     const sp_lane_t *lane), void *ctx);

@@ -61,6 +61,7 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_audit_prove,
     &sp_cli_audit_pack,
     &sp_cli_audit_reconcile,
+    &sp_cli_audit_retire,
     &sp_cli_audit_show,
     &sp_cli_audit_explain,
     &sp_cli_audit_appeal,

@@ -14,6 +14,7 @@ import { gate, FROM } from './lib/harness.mjs';
 import { COMMAND } from './lib/command.mjs';
 
 const ORIGIN = 'gate7.example/audit';
+const REQUESTS = 240;
 
 let home;
 let log;          // the lanes of a gate that has served, sealed
@@ -87,13 +88,13 @@ after(() => fs.rmSync(home, { recursive: true, force: true }));
 
 
 test('a gate has served', async (t) => {
-    const g = await gate(t, { workers: 2,
+    const g = await gate(t, { workers: 2, audit: 'allows=on segment=64k',
         logFormat: '"$request" $status "$http_user_agent" id=$sallyport_id' });
 
     await g.enrol('acme');
     await g.enrol('beta');
 
-    for (let n = 0; n < 48; n++) {
+    for (let n = 0; n < REQUESTS; n++) {
         await g.chat(['sk-acme', 'sk-beta', 'sk-nobody'][n % 3], 'small',
             { from: n % 4 ? FROM.US : FROM.KP });
     }
@@ -284,8 +285,8 @@ test('reconcile: the logs of a gate, of nginx and of the upstream', () => {
     const r = reconcile();
 
     assert.equal(r.code, 0, JSON.stringify(r));
-    assert.equal(r.decisions, 48);
-    assert.equal(r.answers, 48);
+    assert.equal(r.decisions, REQUESTS);
+    assert.equal(r.answers, REQUESTS);
     assert.ok(arrivals.length > 10);
     assert.deepEqual([r.arrivals, r.attempts],
         [arrivals.length, arrivals.length]);
@@ -330,14 +331,14 @@ test('reconcile: what is too much or too little is named', () => {
         ...access.slice(1)] }), ['recorded_unanswered'])
         .recorded_unanswered.ids, [id(access[0])]);
 
-    for (let n = 0; n < access.length; n += 7) {
+    for (let n = 0; n < access.length; n += 31) {
         only(reconcile({ lines: without(access, n) }),
             ['recorded_unanswered']);
         only(reconcile({ lines: [...access, access[n]] }),
             ['answered_twice']);
     }
 
-    for (let n = 0; n < arrivals.length; n += 5) {
+    for (let n = 0; n < arrivals.length; n += 19) {
         assert.deepEqual(only(reconcile({ ups: without(arrivals, n) }),
             ['attempts_differ', 'count_differs']).attempts_differ.ids,
         [arrivals[n]]);
@@ -351,4 +352,140 @@ test('reconcile: what is too much or too little is named', () => {
         ['arrived_unrecorded', 'count_differs']);
     only(reconcile({ ups: [...arrivals, '-'] }),
         ['arrived_nameless', 'count_differs']);
+});
+
+
+const who = ['--by', 'jo', '--reason', 'retention'];
+const retire = (dir, ...more) => run('audit', 'retire', dir,
+    ...(more.includes('--before') ? [] : ['--before', 'now']), ...more);
+const ids = (dir) => fine('audit', 'show', dir, '--limit', '0', '--format',
+    'json').trim().split('\n').map((l) => JSON.parse(l).id).sort();
+
+
+test('retire: old files go, what must be kept is proved as before', () => {
+    const dir = copy();
+    const all = records(dir);
+    const appealed = all.find((r) => r.t === 'appeal').of;
+    const dry = retire(dir, '--keep', 'class=legal,excepted', '--dry-run');
+    const would = dry.stdout.split('\n').filter((l) => /jsonl$/.test(l));
+
+    assert.equal(dry.status, 0, dry.stderr);
+    assert.ok(would.length >= 2, dry.stdout);
+    assert.deepEqual(lanes(dir), lanes(log));
+
+    const gone = would.flatMap((file) => fs.readFileSync(file, 'utf8').trim()
+        .split('\n').map(JSON.parse)).filter((r) => r.t === 'decision');
+    const stays = (r) => r.class === 'legal' || r.id === appealed;
+    const r = retire(dir, '--keep', 'class=legal,excepted', ...who);
+
+    assert.equal(r.status, 0, r.stderr);
+    assert.ok(gone.some(stays) && !gone.every(stays));
+    assert.ok(would.every((file) => !fs.existsSync(file)));
+
+    // A person has to judge who said that they were retired: code 3.
+    const v = verify(dir);
+
+    assert.equal(v.code, 3, JSON.stringify(v.findings));
+    assert.ok(v.findings.every((f) => /were retired/.test(f.why)));
+    seal(dir);
+    assert.equal(verify(dir).code, 3);
+    assert.deepEqual(ids(dir), all.filter((d) => d.t === 'decision'
+        && (stays(d) || !gone.some((o) => o.id === d.id))).map((d) => d.id)
+        .sort());
+
+    // Kept lines are handed over as before.
+    const { id } = gone.find(stays);
+    const out = fs.mkdtempSync(path.join(home, 'kept-')) + '/one';
+
+    fine('audit', 'pack', dir, '--id', id, '--out', out);
+    assert.equal(check(out).status, 0);
+
+    // The record says it all; nothing is retired twice; cursors can be lost.
+    const desk = records(dir).filter((d) => d.t === 'retire');
+
+    assert.equal(desk.length, would.length);
+    assert.ok(desk.every((d) => d.by === 'jo' && d.why === 'retention'
+        && d.keep === 'class=legal,excepted'));
+    assert.equal(retire(dir, '--keep', 'none', ...who).status, 3);
+    fs.rmSync(path.join(dir, 'seal/cursors'));
+    seal(dir);
+    assert.equal(verify(dir).code, 3);
+});
+
+
+test('retire: kept lines cannot be changed, taken away or added to', () => {
+    const dir = copy();
+
+    assert.equal(retire(dir, '--keep', 'legal', ...who).status, 0);
+
+    const file = path.join(dir, fs.readdirSync(dir, { recursive: true })
+        .find((name) => /kept-.*\.jsonl$/.test(name)));
+    const was = fs.readFileSync(file, 'utf8');
+
+    for (const now of [was.replace('"us":', '"us":1'),
+        was.split('\n').slice(1).join('\n'), '']) {
+        fs.writeFileSync(file, now);
+        assert.equal(verify(dir).code, 1);
+    }
+
+    fs.writeFileSync(file, was);
+    assert.equal(verify(dir).code, 3);
+});
+
+
+test('retire: not what is unsealed, edited, young or newest', () => {
+    const none = (dir, code, ...more) => {
+        const before = lanes(dir);
+        const r = retire(dir, ...more);
+
+        assert.equal(r.status, code, r.stdout + r.stderr);
+        assert.deepEqual(lanes(dir), before);
+        assert.ok(!fs.readdirSync(dir, { recursive: true })
+            .some((name) => /kept-/.test(name)));
+
+        return r.stderr;
+    };
+
+    none(log, 4, '--keep', 'none');
+    none(log, 4, ...who);
+    assert.match(none(log, 4, '--keep', 'class=leagl', ...who), /leagl/);
+    none(log, 4, '--keep', 'none', '--before', '+1d', ...who);
+    none(log, 3, '--keep', 'none', '--before', '2020-01-01', ...who);
+
+    const bare = copy();
+
+    fs.rmSync(path.join(bare, 'seal'), { recursive: true });
+    none(bare, 1, '--keep', 'none', ...who);
+    fs.mkdirSync(path.join(bare, 'seal'));
+    none(bare, 3, '--keep', 'none', ...who);
+
+    // One changed byte: that lane stays; a cut run is finished by the next.
+    const dir = copy();
+    const name = lanes(dir).find((l) => /lane-1\.1\./.test(l)
+        && !l.startsWith('desk'));
+    const file = path.join(dir, name);
+    const text = fs.readFileSync(file, 'utf8');
+
+    fs.writeFileSync(file, text.replace('"seq":2,', '"seq":3,'));
+    assert.equal(retire(dir, '--keep', 'none', ...who).status, 1);
+    assert.ok(fs.existsSync(file));
+    fs.writeFileSync(file, text);
+
+    const before = new Map(lanes(dir).filter((l) => l.startsWith(
+        name.replace(/1\.jsonl$/, ''))).map((l) => [path.join(dir, l),
+        fs.readFileSync(path.join(dir, l))]));
+
+    assert.equal(retire(dir, '--keep', 'none', ...who).status, 0);
+    assert.equal(verify(dir).code, 3);
+
+    // As if it had been killed before it removed its last file.
+    const last = [...before.keys()].filter((l) => !fs.existsSync(l)).at(-1);
+
+    fs.writeFileSync(last, before.get(last));
+
+    const again = retire(dir, '--keep', 'none', ...who);
+
+    assert.equal(again.status, 0, again.stderr);
+    assert.ok(!fs.existsSync(last));
+    assert.equal(verify(dir).code, 3);
 });
