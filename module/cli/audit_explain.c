@@ -22,14 +22,15 @@ static sp_policy_t *sp_audit_explain_policy(const sp_cli_args_t *args,
     json_t *record);
 static int sp_audit_explain(const sp_cli_args_t *args,
     const sp_policy_t *policy, json_t *record);
-static void sp_audit_explain_print(const sp_cli_args_t *args,
-    const sp_policy_t *policy, json_t *record);
+static sp_rc_t sp_audit_explain_print(const sp_cli_args_t *args,
+    const sp_policy_t *policy, json_t *record, int same);
 
 
 static const sp_cli_opt_t  sp_cli_audit_explain_opts[] = {
     { "policy", "PATH", "the policy; else the one that the sealer archived" },
     { "seal", "DIR", "the sealer's directory (DIR/seal)" },
     { "all", NULL, "show the rules that do not match too" },
+    { "format", "text|json", "how to print it (text)" },
     { NULL, NULL, NULL }
 };
 
@@ -58,6 +59,10 @@ sp_cli_audit_explain_run(const sp_cli_args_t *args)
     json_t       *record;
     sp_found_t   *found;
     sp_policy_t  *policy;
+
+    if (sp_cli_format(args) == -1) {
+        return SP_CLI_USAGE;
+    }
 
     if (sp_found_decision(args->args[0], args->args[1], &found) != SP_OK) {
         return SP_CLI_REFUSED;
@@ -156,11 +161,13 @@ sp_audit_explain(const sp_cli_args_t *args, const sp_policy_t *policy,
         rc = SP_CLI_REFUSED;
 
     } else {
-        sp_audit_explain_print(args, policy, record);
         rc = replay->same == 1 ? SP_CLI_FINE : SP_CLI_DIFFERS;
-        printf("\n%s\n", rc == SP_CLI_FINE
-               ? "The record says the same: verdict, reason and rule."
-               : "The record says otherwise.");
+
+        if (sp_audit_explain_print(args, policy, record, replay->same == 1)
+            != SP_OK)
+        {
+            rc = SP_CLI_REFUSED;
+        }
     }
 
     sp_replay_free(replay);
@@ -170,10 +177,12 @@ sp_audit_explain(const sp_cli_args_t *args, const sp_policy_t *policy,
 }
 
 
-static void
+static sp_rc_t
 sp_audit_explain_print(const sp_cli_args_t *args, const sp_policy_t *policy,
-    json_t *record)
+    json_t *record, int same)
 {
+    json_t          *json;
+    sp_rc_t          rc;
     sp_explain_t    *explain;
     sp_recorded_t   *recorded;
 
@@ -183,8 +192,12 @@ sp_audit_explain_print(const sp_cli_args_t *args, const sp_policy_t *policy,
     explain->request = sp_cli_alloc(sizeof(*explain->request));
     explain->policy = policy;
     explain->all = sp_cli_opt(args, "all") != NULL;
+    rc = sp_recorded_facts(recorded);
 
-    if (sp_recorded_facts(recorded) == SP_OK) {
+    if (rc != SP_OK) {
+        sp_cli_error("it cannot be decided again: %s", recorded->why);
+
+    } else {
 
         /* the facts point into "recorded", which stays until the end */
 
@@ -192,12 +205,26 @@ sp_audit_explain_print(const sp_cli_args_t *args, const sp_policy_t *policy,
         sp_decide(policy, &explain->request->facts,
                   recorded->facts.body_state == SP_BODYFACT_PENDING
                   ? SP_STAGE_HEAD : SP_STAGE_WHOLE, &explain->verdict);
-        printf("%s\n\n", args->args[1]);
-        sp_explain_text(explain);
+
+        if (sp_cli_format(args) == 1) {
+            json = sp_explain_json(explain);
+            json_object_set_new(json, "id", json_string(args->args[1]));
+            json_object_set_new(json, "same", json_boolean(same));
+            rc = sp_cli_json_print(json);
+
+        } else {
+            printf("%s\n\n", args->args[1]);
+            sp_explain_text(explain);
+            printf("\n%s\n", same
+                   ? "The record says the same: verdict, reason and rule."
+                   : "The record says otherwise.");
+        }
     }
 
     free(explain->request);
     free(explain);
     sp_recorded_free(recorded);
     free(recorded);
+
+    return rc;
 }

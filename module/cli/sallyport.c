@@ -70,6 +70,23 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
 };
 
 
+static const char  sp_cli_audit_format[] =
+    "\nThe log: DIR/BOOT/lane-N.S.jsonl, a lane a worker, a JSON object a "
+    "line:\n\n"
+    "  v t ts mono_us seq      version, type, time, clock, number in the lane\n"
+    "  decision  id pol req who net facts dec status reason class detail\n"
+    "            enforced by lifted flags shadow allow lim us\n"
+    "  settle    of sent attempts status tok_in tok_out out_bytes dur_ms end\n"
+    "  policy, lost, segment, close      of a lane\n"
+    "  seal, torn, broken, archive       by the sealer (DIR/seal)\n"
+    "  appeal, retire                    by people (DIR/desk)\n"
+    "  h         SHA-256 of the h before, a newline, all before ,\"h\":\"\n\n"
+    "A fact is its value, null (absent), \"?\" (unknown), \"!\" (failed) or "
+    "\"~\"\n(pending). Classes: legal, risk, commercial, credential, "
+    "request,\nsystem. All keys, types and units: "
+    "module/engine/audit/AUDIT.md.\n";
+
+
 int
 main(int argc, char **argv)
 {
@@ -276,6 +293,11 @@ sp_cli_help(int argc, char **argv)
     }
 
     if (argc == 1 && sp_cli_group(argv[0], stdout) != 0) {
+
+        if (strcmp(argv[0], "audit") == 0) {
+            fputs(sp_cli_audit_format, stdout);
+        }
+
         return SP_CLI_FINE;
     }
 

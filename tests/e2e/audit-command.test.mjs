@@ -552,6 +552,12 @@ test('a recorded decision is explained by the policy it names', () => {
 
         assert.match(text, /The record says the same/);
         assert.ok(text.includes(r.by?.[0]?.r ?? r.allow), text);
+
+        const json = JSON.parse(fine('audit', 'explain', dir, r.id,
+            '--format', 'json'));
+
+        assert.deepEqual([json.id, json.same, json.decision],
+            [r.id, true, r.dec]);
     }
 
     const other = path.join(home, 'other.yaml');
@@ -560,4 +566,22 @@ test('a recorded decision is explained by the policy it names', () => {
     assert.match(run('audit', 'explain', log, records[0].id, '--policy',
         other).stderr, /the decision is by sha256/);
     assert.equal(verify(dir).code, 0);
+});
+
+
+test('the help of audit has the format, every key of a real record', () => {
+    const help = fine('audit', '--help');
+    const text = lanes(log).map((l) =>
+        fs.readFileSync(path.join(log, l), 'utf8')).join('').trim();
+    const said = new Set(help.match(/\w+/g));
+
+    for (const record of text.split('\n').map(JSON.parse)) {
+        assert.ok(said.has(record.t), record.t);
+
+        for (const key of Object.keys(record)) {
+            if (/^(decision|settle)$/.test(record.t)) {
+                assert.ok(said.has(key), `${record.t}.${key}`);
+            }
+        }
+    }
 });
