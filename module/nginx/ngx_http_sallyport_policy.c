@@ -15,6 +15,8 @@
 static ngx_int_t ngx_http_sallyport_policy_option(ngx_conf_t *cf,
     ngx_http_sallyport_policy_t *policy, ngx_str_t *value,
     ngx_str_t *candidate);
+static ngx_int_t ngx_http_sallyport_policy_keys(ngx_conf_t *cf,
+    ngx_http_sallyport_policy_t *policy);
 static ngx_http_sallyport_policy_t *ngx_http_sallyport_policy_add(
     ngx_conf_t *cf, ngx_http_sallyport_policy_t *wanted);
 static ngx_http_sallyport_policy_t *ngx_http_sallyport_policy_known(
@@ -57,7 +59,8 @@ ngx_http_sallyport_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_conf_full_name(cf->cycle, &wanted.path, 1) != NGX_OK
         || (candidate.len != 0
-            && ngx_conf_full_name(cf->cycle, &candidate, 1) != NGX_OK))
+            && ngx_conf_full_name(cf->cycle, &candidate, 1) != NGX_OK)
+        || ngx_http_sallyport_policy_keys(cf, &wanted) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -93,6 +96,12 @@ ngx_http_sallyport_policy_option(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    if (ngx_strncmp(value->data, "keys=", 5) == 0 && value->len > 5) {
+        policy->keys.data = value->data + 5;
+        policy->keys.len = value->len - 5;
+        return NGX_OK;
+    }
+
     if (ngx_strncmp(value->data, "zone=", 5) == 0) {
         s.data = value->data + 5;
         s.len = value->len - 5;
@@ -112,9 +121,64 @@ ngx_http_sallyport_policy_option(ngx_conf_t *cf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "sallyport_policy: unknown \"%V\"; known are "
-                       "candidate=PATH and zone=SIZE", value);
+                       "candidate=PATH, keys=FILE and zone=SIZE", value);
 
     return NGX_ERROR;
+}
+
+
+/* Read at a start and at a reload only: who may sign is configuration. */
+
+static ngx_int_t
+ngx_http_sallyport_policy_keys(ngx_conf_t *cf,
+    ngx_http_sallyport_policy_t *policy)
+{
+    u_char      buf[NGX_HTTP_SALLYPORT_POLICY_KEYS];
+    ssize_t     n;
+    ngx_fd_t    fd;
+    unsigned    line;
+    ngx_err_t   err;
+
+    if (policy->keys.len == 0) {
+        return NGX_OK;
+    }
+
+    policy->signers = ngx_pcalloc(cf->pool, sizeof(sp_signers_t));
+
+    if (policy->signers == NULL
+        || ngx_conf_full_name(cf->cycle, &policy->keys, 1) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(policy->keys.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+    n = (fd == NGX_INVALID_FILE) ? -1 : ngx_read_fd(fd, buf, sizeof(buf));
+    err = (n == -1) ? ngx_errno : 0;
+
+    if (fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(fd);
+    }
+
+    if (n == -1 || n == sizeof(buf)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "sallyport_policy: keys \"%V\" cannot be read%s",
+                           &policy->keys, n == -1 ? "" : ": too large");
+        return NGX_ERROR;
+    }
+
+    if (sp_signers_read(policy->signers, (sp_str_t) { n, buf }, &line)
+        != SP_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "sallyport_policy: \"%V\" has %s at line %ui; "
+                           "`sallyport policy keygen` prints public keys",
+                           &policy->keys, line ? "something else" : "no key",
+                           (ngx_uint_t) line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -178,6 +242,10 @@ ngx_http_sallyport_policy_known(ngx_conf_t *cf,
 
         if (known[i]->optional == wanted->optional
             && known[i]->size == wanted->size
+            && known[i]->keys.len == wanted->keys.len
+            && ngx_memcmp(known[i]->keys.data, wanted->keys.data,
+                          wanted->keys.len)
+               == 0
             && known[i]->candidate == wanted->candidate)
         {
             return known[i];
@@ -301,6 +369,22 @@ ngx_http_sallyport_policy_load(ngx_http_sallyport_policy_t *policy,
     }
 
     opts.now = (int64_t) time(NULL);
+
+    if (policy->signers != NULL) {
+
+        /* one that is only asked may be an older one */
+
+        if (policy->sh != NULL && !policy->optional) {
+            loaded->serial = __atomic_load_n(&policy->sh->serial,
+                                             __ATOMIC_RELAXED);
+        }
+
+        loaded->image = sp_policy_load_signed((char *) loaded->pointer.real,
+                                              &opts, policy->signers,
+                                              &loaded->serial,
+                                              &loaded->diags);
+        return;
+    }
 
     loaded->image = sp_policy_load((char *) loaded->pointer.real, &opts,
                                    &loaded->diags);

@@ -38,15 +38,18 @@
 
 #include <pthread.h>
 
+#include "sp_bundle.h"
+
 #include "ngx_http_sallyport.h"
 
 
 #define NGX_HTTP_SALLYPORT_POLICY_MAGIC    0x53505053u   /* "SPPS" */
-#define NGX_HTTP_SALLYPORT_POLICY_LAYOUT   1             /* grows with each */
+#define NGX_HTTP_SALLYPORT_POLICY_LAYOUT   2             /* grows with each */
 #define NGX_HTTP_SALLYPORT_POLICY_ZONE     (32 * 1024 * 1024)
 #define NGX_HTTP_SALLYPORT_POLICY_ZONE_MIN (1024 * 1024)
 #define NGX_HTTP_SALLYPORT_POLICY_SLOTS    16
 #define NGX_HTTP_SALLYPORT_POLICY_ROWS     1024
+#define NGX_HTTP_SALLYPORT_POLICY_KEYS     8192          /* bytes of keys= */
 #define NGX_HTTP_SALLYPORT_POLICY_PATH     4096          /* PATH_MAX */
 
 
@@ -98,6 +101,7 @@ typedef struct {
     uint64_t                      first;     /* offset of the first image */
     uint64_t                      generation;
     int64_t                       activated; /* unix seconds */
+    uint64_t                      serial;    /* highest in force, signed */
     ngx_atomic_t                  loads;     /* put in force */
     ngx_atomic_t                  failures;  /* looked at and refused */
     ngx_atomic_t                  behind;    /* the pointer is elsewhere */
@@ -119,6 +123,7 @@ typedef struct {
     sp_policy_t                  *image;     /* from malloc(); NULL: refused */
     ngx_http_sallyport_pointer_t  pointer;
     ngx_err_t                     err;       /* of the pointer itself, or 0 */
+    uint64_t                      serial;    /* with keys= */
     sp_diags_t                    diags;
 } ngx_http_sallyport_loaded_t;
 
@@ -158,6 +163,8 @@ typedef struct {
 
 struct ngx_http_sallyport_policy_s {
     ngx_str_t                     path;
+    ngx_str_t                     keys;      /* keys=, or empty */
+    sp_signers_t                 *signers;   /* of keys=, or NULL */
     ngx_http_sallyport_policy_t  *candidate; /* candidate=, or NULL */
     ngx_uint_t                    optional;  /* unsigned  optional:1; */
     ngx_uint_t                    number;    /* in smcf->policies */

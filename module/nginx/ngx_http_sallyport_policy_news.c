@@ -131,6 +131,7 @@ ngx_http_sallyport_news_same(ngx_http_sallyport_policy_t *policy,
 
     if (sh->generation == policy->watch->generation) {
         sh->pointer = loaded->pointer;
+        sh->serial = ngx_max(sh->serial, loaded->serial);
         sh->behind = 0;
     }
 

@@ -81,6 +81,17 @@ ngx_http_sallyport_policy_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    if (policy->signers != NULL && !policy->optional && policy->loaded != NULL
+        && policy->loaded->image != NULL
+        && policy->loaded->serial < policy->sh->serial)
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "sallyport: policy \"%V\" has serial %uL, and one with "
+                      "serial %uL was in force", &policy->path,
+                      policy->loaded->serial, policy->sh->serial);
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -256,6 +267,7 @@ ngx_http_sallyport_policy_publish(ngx_http_sallyport_policy_t *policy,
            == 0)
     {
         sh->pointer = loaded->pointer;
+        sh->serial = ngx_max(sh->serial, loaded->serial);
         rc = NGX_OK;
 
     } else {
@@ -419,6 +431,7 @@ ngx_http_sallyport_policy_switch(ngx_http_sallyport_policy_t *policy,
     /* a worker that dies before this is written has the next one look again */
 
     sh->pointer = loaded->pointer;
+    sh->serial = ngx_max(sh->serial, loaded->serial);
     sh->activated = (int64_t) time(NULL);
     sh->behind = 0;
 

@@ -9,8 +9,16 @@ import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { gate, chat, until, spawnedWorkers, testConfiguration,
     FROM } from './lib/harness.mjs';
+import { COMMAND, WHO } from './lib/command.mjs';
+
+
+// A public key whose secret one nobody has kept.
+const KEY = execFileSync('sh', ['-c', `d=$(mktemp -d); "${COMMAND}" policy \
+keygen --out "$d/key" --name x.example.com/policy; rm -r "$d"`],
+{ encoding: 'utf8' });
 
 
 // A policy whose every verdict on a US client tells which one it was: "even"
@@ -515,6 +523,90 @@ test('a candidate is asked beside the policy in force, and changes nothing',
     });
 
 
+test('promoted by the command, followed by the gate', async (t) => {
+    const g = await following(t, { workers: 2 });
+    const verb = (...args) => execFileSync(COMMAND, ['policy', ...args,
+        '--dir', g.v.root, ...WHO], { encoding: 'utf8' });
+    const source = (rev, more) => {
+        const dir = g.file('source-' + rev);
+
+        fs.mkdirSync(dir);
+        fs.writeFileSync(path.join(dir, 'policy.yaml'), policy(rev, more));
+
+        return dir;
+    };
+
+    verb('stage', source('r2', { deny: 'KYC_LEVEL' }));
+    assert.throws(() => verb('promote', 'r2', '--untested'), /newly be denied/);
+    assert.equal(await revision(g), 'r1');
+    verb('promote', 'r2', '--untested', '--max-newly-denied', '100%');
+    await becomes(g, 'r2');
+    assert.equal((await g.chat('sk-acme')).status, 403);
+
+    verb('stage', source('r3'));
+    verb('promote', 'r3', '--untested', '--max-newly-allowed', '100%');
+    await becomes(g, 'r3');
+    assert.equal((await g.chat('sk-acme')).status, 200);
+
+    verb('rollback');
+    await becomes(g, 'r2');
+    assert.equal((await g.chat('sk-acme')).status, 403);
+});
+
+
+test('with keys, what is unsigned, altered or older is refused', async (t) => {
+    let keys;
+    const command = (...args) => execFileSync(COMMAND, ['policy', ...args],
+        { encoding: 'utf8' });
+    const sign = (g, rev, serial) => command('sign',
+        path.join(g.v.root, rev), '--key', g.file('key'), '--name',
+        'ops.example.com/policy', '--serial', `${serial}`);
+    const g = await following(t, {
+        workers: 2,
+        before: (h) => {
+            keys = h.file('keys');
+            fs.writeFileSync(keys, command('keygen', '--out', h.file('key'),
+                '--name', 'ops.example.com/policy'));
+            sign(h, 'r1', 5);
+        },
+        more: () => ` keys=${keys}`,
+    });
+    const put = (rev, serial) => {
+        g.v.write(rev, policy(rev));
+
+        if (serial !== undefined) {
+            sign(g, rev, serial);
+        }
+    };
+    const stays = async (rev, pattern) => {
+        const failures = await metric(g, 'sallyport_policy_failures_total');
+
+        g.v.move(rev);
+        await until(() => pattern.test(g.errorLog()), `${rev} is refused`);
+        assert.notEqual(await revision(g), rev);
+        assert.equal((await g.chat('sk-acme')).status, 200);
+        assert.ok(await metric(g, 'sallyport_policy_failures_total')
+            >= failures);
+    };
+
+    assert.equal(await revision(g), 'r1');
+
+    put('plain');
+    await stays('plain', /SP107.*not signed/);
+    put('altered', 6);
+    fs.appendFileSync(path.join(g.v.root, 'altered/policy.yaml'), '\n');
+    await stays('altered', /SP107.*not as it was signed/);
+    put('older', 4);
+    await stays('older', /SP107.*serial 4.*serial 5/);
+
+    put('r2', 7);
+    g.v.move('r2');
+    await becomes(g, 'r2');
+    put('between', 6);
+    await stays('between', /SP107.*serial 6.*serial 7/);
+});
+
+
 test('what nginx -t says about sallyport_policy', async (t) => {
     const said = async (directive) => {
         const { ok, output } = await testConfiguration(t, {
@@ -529,9 +621,18 @@ test('what nginx -t says about sallyport_policy', async (t) => {
     };
 
     assert.match(await said((p) => `sallyport_policy ${p} colour=red;`),
-        /unknown "colour=red"; known are candidate=PATH and zone=SIZE/);
+        /unknown "colour=red"; known are candidate=PATH, keys=FILE and /);
     assert.match(await said((p) => `sallyport_policy ${p} zone=1k;`),
         /bad "zone=1k", a size of at least 1m/);
+    assert.match(await said((p) => `sallyport_policy ${p} keys=${p};`),
+        /has something else at line 1/);
+    assert.match(await said((p) => `sallyport_policy ${p} keys=${p}.not;`),
+        /keys ".*\.not" cannot be read.*No such file/);
+    assert.match(await said((p) => {
+        fs.writeFileSync(`${p}.keys`, KEY);
+
+        return `sallyport_policy ${p} keys=${p}.keys;`;
+    }), /SP107.*the policy is not signed/);
     assert.match(await said((p) => `sallyport_policy ${p}.not;`),
         /policy ".*\.not" cannot be used.*No such file/);
 });
