@@ -134,7 +134,7 @@ void sp_facts_model(sp_facts_t *facts, const sp_policy_t *policy,
  * "until", when an age that a rule tests may pass its bound.
  */
 
-#define SP_SCREEN_RULES  192     /* rules beyond are always asked */
+#define SP_SCREEN_RULES  1024    /* rules beyond are always asked */
 
 typedef struct {
     const sp_policy_t  *policy;

@@ -12,10 +12,11 @@
 #include "ngx_http_sallyport.h"
 
 
-#define NGX_HTTP_SALLYPORT_SCREENS  4096    /* 64 bytes each; a power of two */
+#define NGX_HTTP_SALLYPORT_SCREENS  4096    /* a power of two */
 
 
 struct ngx_http_sallyport_screened_s {
+    _Alignas(64)
     uint64_t     slot;
     uint64_t     seq;
     sp_screen_t  screen;    /* until == 0: seen once, not made yet */
@@ -30,14 +31,9 @@ ngx_http_sallyport_screen_init_process(ngx_cycle_t *cycle,
 
     size = NGX_HTTP_SALLYPORT_SCREENS * sizeof(ngx_http_sallyport_screened_t);
 
-    smcf->screens = ngx_pmemalign(cycle->pool, size, 64);
-    if (smcf->screens == NULL) {
-        return NGX_ERROR;
-    }
+    smcf->screens = ngx_http_sallyport_pages(cycle, size);
 
-    ngx_memzero(smcf->screens, size);
-
-    return NGX_OK;
+    return (smcf->screens != NULL) ? NGX_OK : NGX_ERROR;
 }
 
 
