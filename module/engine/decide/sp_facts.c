@@ -30,7 +30,7 @@ static void sp_facts_registered(sp_facts_t *facts,
 static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
 
 
-/* A value is looked at where its state says that there is one. */
+/* A value without a state has no items; what it was is not looked at. */
 
 void
 sp_facts_init(sp_facts_t *facts, int64_t now)
@@ -39,7 +39,7 @@ sp_facts_init(sp_facts_t *facts, int64_t now)
 
 #pragma GCC unroll 16
     for (i = 0; i < SP_FACTS_MAX; i++) {
-        facts->v[i].state = SP_FACT_UNKNOWN;
+        memset(&facts->v[i], 0, offsetof(sp_value_t, u));
     }
 
     memset((unsigned char *) facts + sizeof(facts->v), 0,
