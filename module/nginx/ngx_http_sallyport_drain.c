@@ -15,6 +15,8 @@
 
 
 static void *ngx_http_sallyport_drain_run(void *data);
+static ngx_err_t ngx_http_sallyport_drain_rest(
+    ngx_http_sallyport_drain_t *drain);
 static ngx_err_t ngx_http_sallyport_drain_half(
     ngx_http_sallyport_drain_t *drain, ngx_uint_t half);
 static ngx_err_t ngx_http_sallyport_drain_open(
@@ -187,14 +189,7 @@ ngx_http_sallyport_drain_run(void *data)
         err = half ? ngx_http_sallyport_drain_half(drain, half - 1) : 0;
 
         if (stop && err == 0) {
-
-            /* what is left, in the order of the lane */
-
-            err = ngx_http_sallyport_drain_half(drain, half == 2 ? 0 : 1);
-
-            if (err == 0 && half == 0) {
-                err = ngx_http_sallyport_drain_half(drain, 0);
-            }
+            err = ngx_http_sallyport_drain_rest(drain);
         }
 
         (void) pthread_mutex_lock(&drain->mutex);
@@ -215,6 +210,30 @@ ngx_http_sallyport_drain_run(void *data)
     ngx_http_sallyport_drain_close(drain);
 
     return NULL;
+}
+
+
+/*
+ * Both halves, in the order of the lane: the older one may have been moved
+ * long ago, and is still there. It is of the file that was open last, so that
+ * nothing of it is missing; the other may be of the next.
+ */
+
+static ngx_err_t
+ngx_http_sallyport_drain_rest(ngx_http_sallyport_drain_t *drain)
+{
+    ngx_err_t        err;
+    ngx_uint_t       older;
+    sp_tail_half_t  *h;
+
+    h = ((sp_tail_t *) drain->map)->half;
+
+    older = (h[1].segment < h[0].segment
+             || (h[1].segment == h[0].segment && h[1].base < h[0].base));
+
+    err = ngx_http_sallyport_drain_half(drain, older);
+
+    return err ? err : ngx_http_sallyport_drain_half(drain, 1 - older);
 }
 
 

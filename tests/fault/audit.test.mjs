@@ -16,6 +16,7 @@ import { BUILD, ROOT, gate, ledger, readLanes, readRecords, spawnedWorkers,
 import { pause } from './fake-redis.mjs';
 
 const TIMES = Number(process.env.SALLYPORT_AUDIT_TIMES ?? 100);
+const ENDS = 30;
 const SEED = Number(process.env.SEED ?? Date.now() % 1000000);
 
 let state = SEED;
@@ -220,6 +221,28 @@ async function onBadDisk(t, options = {}) {
 
     return g;
 }
+
+
+test('workers that end under load move their last lines themselves',
+    { timeout: 60000 }, async (t) => {
+        const g = await recorded(t, { workers: 1, logLevel: 'notice',
+            audit: 'allows=on segment=64k' });
+        const clients = load(g, 16);
+
+        for (let i = 0; i < ENDS; i++) {
+            const before = clients.seen.length;
+            const wait = 60 + random(60);    // a file is full at some 70
+
+            await until(() => clients.seen.length > before + wait, 'load');
+            await g.reload();
+        }
+
+        const seen = await clients.end();
+
+        await g.stop();
+        assert.ok(!/the last lines are in/.test(g.errorLog()));
+        checkSeen(g, seen);
+    });
 
 
 for (const [how, keep] of [['refuse', false], ['count', true]]) {
