@@ -4,7 +4,6 @@
 // seals, verified, edited at random, proved to outsiders.
 
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import https from 'node:https';
 import tls from 'node:tls';
@@ -14,67 +13,22 @@ import assert from 'node:assert/strict';
 
 import { gate, until, FROM, ROOT } from './lib/harness.mjs';
 import { COMMAND } from './lib/command.mjs';
+import { ORIGIN, desk, fine, lanes, run, verifyAll } from './lib/sealed.mjs';
 
 const EDITS = Number(process.env.SALLYPORT_EDITS ?? 300);
-const ORIGIN = 'gate7.example/audit';
 
 let home;
+let seal;
+let verify;
+let copy;
 let log;          // the lanes of a gate that has served, sealed
 let key;
 let pub;
 let policy;       // that of the gate
 
 
-function run(...args) {
-    const r = spawnSync(COMMAND, args, { encoding: 'utf8', timeout: 60000 });
-
-    assert.equal(r.signal, null, args.join(' '));
-    assert.doesNotMatch(r.stderr, /Sanitizer|runtime error/);
-
-    return r;
-}
-
-
-function fine(...args) {
-    const r = run(...args);
-
-    assert.equal(r.status, 0, `${args.join(' ')}\n${r.stdout}${r.stderr}`);
-
-    return r.stdout;
-}
-
-
-const seal = (dir, ...more) => fine('audit', 'seal', '--dir', dir,
-    '--key', key, '--origin', ORIGIN, ...more);
-
-function verify(dir, ...more) {
-    const r = run('audit', 'verify', dir, '--key', pub, '--format', 'json',
-        ...more);
-
-    return { code: r.status, ...JSON.parse(r.stdout), err: r.stderr };
-}
-
-
-function copy(from = log) {
-    const to = fs.mkdtempSync(path.join(home, 'copy-'));
-
-    fs.cpSync(from, to, { recursive: true });
-
-    return to;
-}
-
-
-const lanes = (dir) => fs.readdirSync(dir, { recursive: true })
-    .filter((name) => /\/lane-\d+\.\d+\.jsonl$/.test(name)
-        && !name.startsWith('seal/')).sort();
-
-
 before(() => {
-    home = fs.mkdtempSync(path.join(os.tmpdir(), 'sallyport-audit-'));
-    key = path.join(home, 'seal.key');
-    pub = path.join(home, 'seal.pub');
-    fs.writeFileSync(pub, fine('audit', 'key', '--out', key, '--origin',
-        ORIGIN));
+    ({ home, key, pub, seal, verify, copy } = desk());
 });
 
 after(() => fs.rmSync(home, { recursive: true, force: true }));
@@ -105,11 +59,12 @@ test('a sealed log is intact, and says so', async (t) => {
     assert.equal(r.unsealed, 0);
     assert.ok(r.sealed > 60);
     assert.equal(r.agree, r.checkpoints);
+    verifyAll(log);
 
     // Without the key, or without seals, nothing is proved.
     assert.equal(run('audit', 'verify', log).status, 3);
 
-    const bare = copy();
+    const bare = copy(log);
 
     fs.rmSync(path.join(bare, 'seal'), { recursive: true });
     assert.equal(verify(bare).result, 'incomplete');
@@ -183,7 +138,7 @@ function generator(seed) {
 test(`${EDITS} random edits are all found`, (t) => {
     const seed = Number(process.env.SEED ?? Date.now() % 1e9);
     const random = generator(seed);
-    const dir = copy();
+    const dir = copy(log);
     const originals = new Map(lanes(dir).map((name) =>
         [path.join(dir, name), fs.readFileSync(path.join(dir, name))]));
     const kinds = {};
@@ -223,7 +178,7 @@ test(`${EDITS} random edits are all found`, (t) => {
 // Whoever can write everything but the key links the lane anew.
 test('a lane that was linked anew is found, and the line named', async () => {
     const { createHash } = await import('node:crypto');
-    const dir = copy();
+    const dir = copy(log);
     const [name] = lanes(dir).filter((l) => fs.readFileSync(
         path.join(dir, l), 'utf8').includes('"t":"decision"'));
     const file = path.join(dir, name);
@@ -251,8 +206,8 @@ test('a lane that was linked anew is found, and the line named', async () => {
 
 
 test('an older copy is found by a checkpoint kept elsewhere', () => {
-    const dir = copy();
-    const old = copy();
+    const dir = copy(log);
+    const old = copy(log);
 
     seal(dir);
 
@@ -357,7 +312,7 @@ test('a sealer that is killed goes on', async () => {
 
 
 test('a sealer seals within seconds, and publishes over TLS', async (t) => {
-    const dir = copy();
+    const dir = copy(log);
     const cert = path.join(home, 'cert.pem');
 
     fs.rmSync(path.join(dir, 'seal'), { recursive: true });
@@ -427,7 +382,7 @@ test('a sealer seals within seconds, and publishes over TLS', async (t) => {
 
 
 test('keys: told apart, kept, refused', () => {
-    const dir = copy();
+    const dir = copy(log);
 
     assert.match(run('audit', 'verify', dir, '--key', key).stderr,
         /secret key/);
@@ -445,7 +400,7 @@ test('keys: told apart, kept, refused', () => {
 
 
 test('a shell and sha256sum check a lane, and find a change', () => {
-    const dir = copy();
+    const dir = copy(log);
     const file = path.join(dir, lanes(dir)[0]);
     const script = path.join(ROOT, 'scripts/audit-lane');
 
@@ -505,7 +460,7 @@ test('show filters; a customer sees public text only', () => {
 
 
 test('an appeal is opened once, closed once, linked and sealed', () => {
-    const dir = copy();
+    const dir = copy(log);
     const [{ id }] = fine('audit', 'show', dir, '--decision', 'deny',
         '--format', 'json').split('\n').slice(0, 1).map(JSON.parse);
     const appeal = (...args) => run('audit', 'appeal', ...args, '--dir', dir,
@@ -542,7 +497,7 @@ test('a recorded decision is explained by the policy it names', () => {
     assert.ok(one.size >= 3);
     assert.equal(run('audit', 'explain', log, records[0].id).status, 1);
 
-    const dir = copy();
+    const dir = copy(log);
 
     fs.rmSync(path.join(dir, 'seal'), { recursive: true });
     seal(dir, '--policy', policy);

@@ -4,19 +4,21 @@
 // others compared with it, files retired. All on the lanes of a real gate.
 
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { test, before, after } from 'node:test';
 import { spawnSync } from 'node:child_process';
 import assert from 'node:assert/strict';
 
 import { gate, FROM } from './lib/harness.mjs';
-import { COMMAND } from './lib/command.mjs';
+import { ORIGIN, desk, fine, lanes, records, run, verifyAll }
+    from './lib/sealed.mjs';
 
-const ORIGIN = 'gate7.example/audit';
 const REQUESTS = 240;
 
 let home;
+let seal;
+let verify;
+let copy;
 let log;          // the lanes of a gate that has served, sealed
 let key;
 let pub;
@@ -25,63 +27,12 @@ let access;       // lines of nginx's log
 let arrivals;     // ids at the upstream
 
 
-function run(...args) {
-    const r = spawnSync(COMMAND, args, { encoding: 'utf8', timeout: 60000 });
-
-    assert.equal(r.signal, null, args.join(' '));
-    assert.doesNotMatch(r.stderr, /Sanitizer|runtime error/);
-
-    return r;
-}
-
-
-function fine(...args) {
-    const r = run(...args);
-
-    assert.equal(r.status, 0, `${args.join(' ')}\n${r.stdout}${r.stderr}`);
-
-    return r.stdout;
-}
-
-
-const seal = (dir, ...more) => fine('audit', 'seal', '--dir', dir,
-    '--key', key, '--origin', ORIGIN, ...more);
-
-function verify(dir, ...more) {
-    const r = run('audit', 'verify', dir, '--key', pub, '--format', 'json',
-        ...more);
-
-    return { code: r.status, ...JSON.parse(r.stdout), err: r.stderr };
-}
-
-
-function copy(from = log) {
-    const to = fs.mkdtempSync(path.join(home, 'copy-'));
-
-    fs.cpSync(from, to, { recursive: true });
-
-    return to;
-}
-
-
-const lanes = (dir) => fs.readdirSync(dir, { recursive: true })
-    .filter((name) => /\/lane-\d+\.\d+\.jsonl$/.test(name)
-        && !name.startsWith('seal/')).sort();
-
-const records = (dir) => lanes(dir).flatMap((name) =>
-    fs.readFileSync(path.join(dir, name), 'utf8').trim().split('\n')
-        .map(JSON.parse));
-
 const check = (dir, k = pub) => spawnSync('python3',
     [path.join(dir, 'verify.py'), k], { encoding: 'utf8', timeout: 60000 });
 
 
 before(async () => {
-    home = fs.mkdtempSync(path.join(os.tmpdir(), 'sallyport-pack-'));
-    key = path.join(home, 'seal.key');
-    pub = path.join(home, 'seal.pub');
-    fs.writeFileSync(pub, fine('audit', 'key', '--out', key, '--origin',
-        ORIGIN));
+    ({ home, key, pub, seal, verify, copy } = desk());
 });
 
 after(() => fs.rmSync(home, { recursive: true, force: true }));
@@ -242,7 +193,7 @@ test('pack: one decision; times; what is not there or not sealed', () => {
     assert.equal(none(log, '--account', 'acme', '--id', id), 4);
 
     // An appeal that no seal covers yet; then no policy in the archive.
-    const dir = copy();
+    const dir = copy(log);
 
     fine('audit', 'appeal', 'open', id, '--dir', dir, '--ticket', 'C-2',
         '--by', 'jo', '--reason', 'asked');
@@ -363,7 +314,7 @@ const ids = (dir) => fine('audit', 'show', dir, '--limit', '0', '--format',
 
 
 test('retire: old files go, what must be kept is proved as before', () => {
-    const dir = copy();
+    const dir = copy(log);
     const all = records(dir);
     const appealed = all.find((r) => r.t === 'appeal').of;
     const dry = retire(dir, '--keep', 'class=legal,excepted', '--dry-run');
@@ -401,10 +352,11 @@ test('retire: old files go, what must be kept is proved as before', () => {
     assert.equal(check(out).status, 0);
 
     // The record says it all; nothing is retired twice; cursors can be lost.
-    const desk = records(dir).filter((d) => d.t === 'retire');
+    const said = records(dir).filter((d) => d.t === 'retire');
 
-    assert.equal(desk.length, would.length);
-    assert.ok(desk.every((d) => d.by === 'jo' && d.why === 'retention'
+    verifyAll(dir);
+    assert.equal(said.length, would.length);
+    assert.ok(said.every((d) => d.by === 'jo' && d.why === 'retention'
         && d.keep === 'class=legal,excepted'));
     assert.equal(retire(dir, '--keep', 'none', ...who).status, 3);
     fs.rmSync(path.join(dir, 'seal/cursors'));
@@ -414,7 +366,7 @@ test('retire: old files go, what must be kept is proved as before', () => {
 
 
 test('retire: kept lines cannot be changed, taken away or added to', () => {
-    const dir = copy();
+    const dir = copy(log);
 
     assert.equal(retire(dir, '--keep', 'legal', ...who).status, 0);
 
@@ -452,7 +404,7 @@ test('retire: not what is unsealed, edited, young or newest', () => {
     none(log, 4, '--keep', 'none', '--before', '+1d', ...who);
     none(log, 3, '--keep', 'none', '--before', '2020-01-01', ...who);
 
-    const bare = copy();
+    const bare = copy(log);
 
     fs.rmSync(path.join(bare, 'seal'), { recursive: true });
     none(bare, 1, '--keep', 'none', ...who);
@@ -460,7 +412,7 @@ test('retire: not what is unsealed, edited, young or newest', () => {
     none(bare, 3, '--keep', 'none', ...who);
 
     // One changed byte: that lane stays; a cut run is finished by the next.
-    const dir = copy();
+    const dir = copy(log);
     const name = lanes(dir).find((l) => /lane-1\.1\./.test(l)
         && !l.startsWith('desk'));
     const file = path.join(dir, name);

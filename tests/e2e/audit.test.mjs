@@ -8,7 +8,7 @@ import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { gate, chat, readLanes, verifyChain, FROM } from './lib/harness.mjs';
+import { ROOT, gate, chat, readLanes, verifyChain, FROM } from './lib/harness.mjs';
 
 
 test('a record says who, what, from where, by which policy and rule',
@@ -60,6 +60,11 @@ test('allows=off: denies and throttles only', async (t) => {
     assert.deepEqual(decisions.map((r) => r.dec), ['deny']);
     assert.equal(g.upstream.arrivals.length, 3);
     assert.ok(g.upstream.arrivals.every((a) => a.id));
+});
+
+
+test('AUDIT.md has the tables of records.json', () => {
+    execFileSync(path.join(ROOT, 'scripts/audit-docs.mjs'), ['--check']);
 });
 
 

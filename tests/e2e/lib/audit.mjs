@@ -7,6 +7,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+
+const BUILD = path.resolve(import.meta.dirname
+    ?? path.dirname(new URL(import.meta.url).pathname), '../../..',
+process.env.BUILD ?? 'build');
+const SCHEMA = new URL('../../../module/engine/audit/records.json',
+    import.meta.url);
 
 
 // What of a lane is in its tail alone: file name to bytes. The layout is that
@@ -129,6 +136,49 @@ export function verifyChain({ file, lines, torn }, { mayBeTorn = false,
     }
 
     return { h: prev, seq, file: path.basename(file) };
+}
+
+
+const schemas = new Map();
+let read;
+
+const whole = () => read ??= JSON.parse(fs.readFileSync(SCHEMA, 'utf8'));
+
+// A validator of lines of type "t", made when the first one comes.
+function validator(t) {
+    if (!schemas.has(t)) {
+        const Ajv = createRequire(path.join(BUILD,
+            'npm/tests/package.json'))('ajv');
+        const schema = whole();
+
+        assert.ok(schema.$defs[t], `records.json knows no line "${t}"`);
+        schemas.set(t, new Ajv({ strict: false }).compile(
+            { ...schema, $ref: `#/$defs/${t}` }));
+    }
+
+    return schemas.get(t);
+}
+
+
+// Every line is what records.json says, from which the documentation is made.
+export function verifyRecords(records) {
+    for (const record of records) {
+        const valid = validator(record.t);
+
+        assert.ok(valid(record), `a ${record.t} line is not what ` +
+            'module/engine/audit/records.json says (change it there, then run ' +
+            `scripts/audit-docs.mjs): ${valid.errors?.map((e) =>
+                `${e.instancePath} ${e.message} ` +
+                JSON.stringify(e.params)).join('; ')}\n` +
+            JSON.stringify(record));
+
+        const keys = Object.keys(whole().$defs[record.t].properties)
+            .filter((key) => key in record);
+
+        if (!keys.includes('host')) {
+            assert.deepEqual(Object.keys(record), keys, 'order of keys');
+        }
+    }
 }
 
 

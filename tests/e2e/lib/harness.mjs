@@ -17,7 +17,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { startUpstream } from '../../../demo/upstream.mjs';
 import { spawnServer, freePort, until } from './process.mjs';
 import { startRedis } from './redis.mjs';
-import { readLanes, readRecords, verifyLanes, verifyLedger } from './audit.mjs';
+import { readLanes, readRecords, verifyLanes, verifyLedger,
+    verifyRecords } from './audit.mjs';
 import { PEPPER, enrol, writeMeta } from './accounts.mjs';
 
 export { until, spawnServer, freePort } from './process.mjs';
@@ -270,6 +271,7 @@ function verify(g, o) {
     }
 
     verifyLanes(readLanes(g.audit), { mayBeTorn: o.mayBeTorn });
+    verifyRecords(readRecords(g.audit));
 
     if (/allows=on/.test(o.audit ?? 'allows=on') && (o.mode ?? 'on') === 'on'
         && o.checkLedger !== false)
