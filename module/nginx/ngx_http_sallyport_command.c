@@ -18,19 +18,17 @@ static ngx_int_t ngx_http_sallyport_command_append(
     ngx_http_sallyport_redis_t *redis, const char *text, size_t len);
 
 
-/* Appends one to what is to be sent. NGX_BUSY: there is no room for it. */
-
 ngx_int_t
-ngx_http_sallyport_command_write(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_command_t command, ngx_http_sallyport_lookup_t *lookup)
+ngx_http_sallyport_command_write(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_command_t command, void *data)
 {
-    int          argc, len;
-    char        *text;
-    size_t       lens[3];
-    u_char       key[NGX_HTTP_SALLYPORT_KEY_MAX];
-    ngx_int_t    rc;
-    const char  *argv[3];
+    int                          argc;
+    size_t                       lens[3];
+    u_char                       key[NGX_HTTP_SALLYPORT_KEY_MAX];
+    const char                  *argv[3];
+    ngx_http_sallyport_store_t  *store;
 
+    store = redis->store;
     argc = 2;
 
     switch (command) {
@@ -50,25 +48,43 @@ ngx_http_sallyport_command_write(ngx_http_sallyport_store_t *store,
         argv[1] = "SETNAME";
         lens[1] = sizeof("SETNAME") - 1;
         argv[2] = (char *) key;
-        lens[2] = ngx_snprintf(key, sizeof(key), "sallyport-%P", ngx_pid)
+        lens[2] = ngx_snprintf(key, sizeof(key), "sallyport-%s-%P",
+                               redis->kind->name, ngx_pid)
                   - key;
         argc = 3;
+        break;
+
+    case NGX_HTTP_SALLYPORT_CMD_INFO:
+        argv[0] = "INFO";
+        argc = 1;
         break;
 
     default:
         argv[0] = "HGETALL";
         argv[1] = (char *) key;
-        lens[1] = ngx_http_sallyport_command_key(store, lookup, key);
+        lens[1] = ngx_http_sallyport_command_key(store, data, key);
     }
 
     lens[0] = ngx_strlen(argv[0]);
+
+    return ngx_http_sallyport_command_argv(redis, argc, argv, lens);
+}
+
+
+ngx_int_t
+ngx_http_sallyport_command_argv(ngx_http_sallyport_redis_t *redis, int argc,
+    const char **argv, size_t *lens)
+{
+    int         len;
+    char       *text;
+    ngx_int_t   rc;
 
     len = redisFormatCommandArgv(&text, argc, argv, lens);
     if (len < 0) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_sallyport_command_append(&store->redis, text, len);
+    rc = ngx_http_sallyport_command_append(redis, text, len);
 
     ngx_explicit_memzero(text, len);
     redisFreeCommand(text);

@@ -17,6 +17,72 @@ static void ngx_http_sallyport_record_invalid(
     const char *field, const char *why);
 static void ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_record_t *record);
+static ngx_uint_t ngx_http_sallyport_data_wanted(
+    ngx_http_sallyport_redis_t *redis);
+static const char *ngx_http_sallyport_data_ready(
+    ngx_http_sallyport_redis_t *redis);
+static const char *ngx_http_sallyport_data_reply(
+    ngx_http_sallyport_redis_t *redis, ngx_http_sallyport_wire_t *wire,
+    ngx_http_sallyport_reply_t *reply);
+static void ngx_http_sallyport_data_lost(ngx_http_sallyport_redis_t *redis,
+    const char *why);
+
+
+/* At most one connect a second. */
+
+const ngx_http_sallyport_redis_kind_t  ngx_http_sallyport_redis_data = {
+    "data",
+    1000,
+    1000,
+    ngx_http_sallyport_data_wanted,
+    ngx_http_sallyport_data_ready,
+    ngx_http_sallyport_data_reply,
+    NULL,
+    ngx_http_sallyport_data_lost
+};
+
+
+/* Requests that wait are answered before their worker ends. */
+
+static ngx_uint_t
+ngx_http_sallyport_data_wanted(ngx_http_sallyport_redis_t *redis)
+{
+    return !ngx_exiting || !ngx_queue_empty(&redis->store->active);
+}
+
+
+static const char *
+ngx_http_sallyport_data_ready(ngx_http_sallyport_redis_t *redis)
+{
+    ngx_http_sallyport_lookup_sure(redis->store);
+    ngx_http_sallyport_lookup_pump(redis->store);
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_sallyport_data_reply(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_wire_t *wire, ngx_http_sallyport_reply_t *reply)
+{
+    if (ngx_http_sallyport_lookup_reply(redis->store, wire->data, reply)
+        != NGX_OK)
+    {
+        return "sent a reply of another kind";
+    }
+
+    ngx_http_sallyport_lookup_pump(redis->store);
+
+    return NULL;
+}
+
+
+static void
+ngx_http_sallyport_data_lost(ngx_http_sallyport_redis_t *redis,
+    const char *why)
+{
+    ngx_http_sallyport_lookup_lost(redis->store);
+}
 
 
 ngx_int_t
@@ -27,6 +93,10 @@ ngx_http_sallyport_lookup_reply(ngx_http_sallyport_store_t *store,
     sp_str_t                     id;
     sp_record_error_t            error;
     ngx_http_sallyport_record_t  record;
+
+    if (ngx_http_sallyport_reply_error(reply, "NOAUTH")) {
+        return NGX_ERROR;
+    }
 
     if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
         ngx_http_sallyport_record_error(store, lookup, reply);
@@ -48,7 +118,7 @@ ngx_http_sallyport_lookup_reply(ngx_http_sallyport_store_t *store,
             return NGX_OK;
         }
 
-        return ngx_http_sallyport_redis_send(store,
+        return ngx_http_sallyport_redis_send(&store->redis,
                                              NGX_HTTP_SALLYPORT_CMD_META,
                                              NULL);
     }
@@ -85,9 +155,7 @@ static void
 ngx_http_sallyport_record_error(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_reply_t *reply)
 {
-    if (reply->error_len == sizeof("WRONGTYPE") - 1
-        && ngx_memcmp(reply->error, "WRONGTYPE", reply->error_len) == 0)
-    {
+    if (ngx_http_sallyport_reply_error(reply, "WRONGTYPE")) {
         ngx_http_sallyport_record_invalid(store, lookup, "it", "is no hash");
         return;
     }

@@ -201,7 +201,7 @@ ngx_http_sallyport_lookup_join(ngx_http_sallyport_store_t *store,
 
     known = known || cid->kind == NGX_HTTP_SALLYPORT_ACCOUNT;
 
-    if (store->failures != 0) {
+    if (store->redis.failures != 0) {
         goto refused;
     }
 
@@ -218,7 +218,7 @@ ngx_http_sallyport_lookup_join(ngx_http_sallyport_store_t *store,
 
         lookup = ngx_http_sallyport_lookup_create(store, cid, known);
 
-        ngx_http_sallyport_redis_want(store);
+        ngx_http_sallyport_redis_want(&store->redis);
         ngx_http_sallyport_lookup_pump(store);
 
     } else if (lookup->late) {
@@ -374,7 +374,7 @@ ngx_http_sallyport_lookup_pump(ngx_http_sallyport_store_t *store)
 
         lookup = ngx_queue_data(q, ngx_http_sallyport_lookup_t, queue);
 
-        if (ngx_http_sallyport_redis_send(store,
+        if (ngx_http_sallyport_redis_send(&store->redis,
                                           NGX_HTTP_SALLYPORT_CMD_RECORD,
                                           lookup)
             != NGX_OK)

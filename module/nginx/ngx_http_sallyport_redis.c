@@ -2,16 +2,15 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains a worker's connection to one Redis: its states (drawn
- * in ngx_http_sallyport_store.h), the commands on the wire, and the reader.
+ * This file contains the life of a connection to Redis: its states (drawn in
+ * ngx_http_sallyport_redis.h), from the connect to the close.
  *
- * hiredis formats commands and parses replies; sockets and timers are
- * nginx's. Replies match commands by order, so a command keeps its place on
- * the wire until its reply came, whatever became of those who waited; a
- * place that is overdue closes the connection, and with it all places.
+ * Replies match commands by order, so a command keeps its place on the wire
+ * until its reply came, whatever became of those who waited; a place that is
+ * overdue closes the connection, and with it all places.
  *
- * Only the handlers at the bottom of a stack (read, write, connect) may end
- * a connection. What they call returns NGX_ERROR instead.
+ * Only the handlers at the bottom of a stack (read, write, connect), and
+ * redis_end() may end a connection. What they call returns why instead.
  */
 
 
@@ -19,31 +18,42 @@
 
 
 static void ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev);
-static void ngx_http_sallyport_redis_attach(ngx_http_sallyport_store_t *store,
+static ngx_int_t ngx_http_sallyport_redis_open(
+    ngx_http_sallyport_redis_t *redis, ngx_addr_t *addr);
+static void ngx_http_sallyport_redis_attach(ngx_http_sallyport_redis_t *redis,
     ngx_connection_t *c);
 static void ngx_http_sallyport_redis_read_handler(ngx_event_t *rev);
 static void ngx_http_sallyport_redis_write_handler(ngx_event_t *wev);
+static ngx_uint_t ngx_http_sallyport_redis_late(
+    ngx_http_sallyport_redis_t *redis);
 static ngx_int_t ngx_http_sallyport_redis_connected(
-    ngx_http_sallyport_store_t *store);
-static ngx_int_t ngx_http_sallyport_redis_greet(
-    ngx_http_sallyport_store_t *store);
-static void ngx_http_sallyport_redis_rest(ngx_http_sallyport_store_t *store);
-static void ngx_http_sallyport_redis_fail(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_redis_t *redis);
+static void ngx_http_sallyport_redis_drop(ngx_http_sallyport_redis_t *redis);
+static void ngx_http_sallyport_redis_rest(ngx_http_sallyport_redis_t *redis);
+static void ngx_http_sallyport_redis_fail(ngx_http_sallyport_redis_t *redis,
     const char *why);
+static ngx_uint_t ngx_http_sallyport_redis_quiet(
+    ngx_http_sallyport_redis_t *redis);
+static ngx_uint_t ngx_http_sallyport_redis_loud(
+    ngx_http_sallyport_redis_t *redis);
+static ngx_msec_t ngx_http_sallyport_redis_step(
+    ngx_http_sallyport_redis_t *redis);
 static ngx_msec_t ngx_http_sallyport_redis_pause(
-    ngx_http_sallyport_store_t *store);
+    ngx_http_sallyport_redis_t *redis);
 static u_char *ngx_http_sallyport_redis_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
 
 
 ngx_int_t
-ngx_http_sallyport_redis_init(ngx_http_sallyport_store_t *store,
-    ngx_cycle_t *cycle)
+ngx_http_sallyport_redis_init(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_store_t *store,
+    const ngx_http_sallyport_redis_kind_t *kind, ngx_cycle_t *cycle)
 {
-    ngx_event_t                *ev;
-    ngx_http_sallyport_redis_t *redis;
+    ngx_event_t  *ev;
 
-    redis = &store->redis;
+    redis->kind = kind;
+    redis->store = store;
+    redis->hard = store->hard;
 
     redis->reply = ngx_pcalloc(cycle->pool,
                                sizeof(ngx_http_sallyport_reply_t));
@@ -56,42 +66,52 @@ ngx_http_sallyport_redis_init(ngx_http_sallyport_store_t *store,
 
     redis->log = *cycle->log;
     redis->log.handler = ngx_http_sallyport_redis_log_error;
-    redis->log.data = store;
+    redis->log.data = redis;
     redis->log.action = NULL;
 
-    ev = &store->connect;
+    ev = &redis->connect;
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
     ev->handler = ngx_http_sallyport_redis_connect_handler;
-    ev->data = store;
+    ev->data = redis;
     ev->log = cycle->log;
     ev->cancelable = 1;
 
-    store->ident[3] = (void *) -1;
-
-    /* the first connection does not wait for a request */
-
-    ngx_add_timer(ev, ngx_random() % 50 + 1);
+    redis->ident[3] = (void *) -1;
+    redis->started = 1;
 
     return NGX_OK;
 }
 
 
 void
-ngx_http_sallyport_redis_want(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_redis_want(ngx_http_sallyport_redis_t *redis)
 {
-    if (store->redis.state != NGX_HTTP_SALLYPORT_R_CLOSED) {
+    if (redis->state != NGX_HTTP_SALLYPORT_R_CLOSED) {
         return;
     }
 
-    if (store->opened == 0
-        || ngx_current_msec - store->opened_at >= NGX_HTTP_SALLYPORT_RETRY)
+    if (redis->opened == 0
+        || ngx_current_msec - redis->opened_at
+           >= ngx_http_sallyport_redis_step(redis))
     {
-        ngx_post_event(&store->connect, &ngx_posted_events);
+        ngx_post_event(&redis->connect, &ngx_posted_events);
 
-    } else if (!store->connect.timer_set) {
-        ngx_add_timer(&store->connect, ngx_http_sallyport_redis_pause(store));
+    } else if (!redis->connect.timer_set) {
+        ngx_add_timer(&redis->connect, ngx_http_sallyport_redis_pause(redis));
+    }
+}
+
+
+void
+ngx_http_sallyport_redis_later(ngx_http_sallyport_redis_t *redis,
+    ngx_msec_t ms)
+{
+    if (redis->state == NGX_HTTP_SALLYPORT_R_CLOSED
+        && !redis->connect.timer_set)
+    {
+        ngx_add_timer(&redis->connect, ms);
     }
 }
 
@@ -99,18 +119,13 @@ ngx_http_sallyport_redis_want(ngx_http_sallyport_store_t *store)
 static void
 ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
 {
-    ngx_int_t                   rc;
-    ngx_addr_t                 *addr;
-    ngx_uint_t                  quiet;
-    ngx_peer_connection_t      *peer;
-    ngx_http_sallyport_redis_t *redis;
-    ngx_http_sallyport_store_t *store;
+    ngx_addr_t                  *addr;
+    ngx_http_sallyport_redis_t  *redis;
 
-    store = ev->data;
-    redis = &store->redis;
+    redis = ev->data;
 
     if (redis->state != NGX_HTTP_SALLYPORT_R_CLOSED
-        || (ngx_exiting && ngx_queue_empty(&store->active)))
+        || (redis->kind->wanted != NULL && !redis->kind->wanted(redis)))
     {
         return;
     }
@@ -119,20 +134,59 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
         ngx_del_timer(ev);
     }
 
-    if (store->opened++ > 0) {
-        ngx_http_sallyport_count(store->zone, NGX_HTTP_SALLYPORT_C_RECONNECT);
+    if (redis->opened++ > 0) {
+        ngx_http_sallyport_count(redis->store->zone,
+                                 NGX_HTTP_SALLYPORT_C_RECONNECT);
     }
 
-    store->opened_at = ngx_current_msec;
+    redis->opened_at = ngx_current_msec;
+
+    addr = ngx_http_sallyport_endpoint(redis);
+
+    if (addr == NULL) {
+        ngx_http_sallyport_redis_fail(redis, "has no address now");
+        return;
+    }
+
+    switch (ngx_http_sallyport_redis_open(redis, addr)) {
+
+    case NGX_OK:
+
+        if (ngx_http_sallyport_greet(redis) != NGX_OK) {
+            ngx_http_sallyport_redis_fail(redis, "could not be greeted");
+        }
+
+        break;
+
+    case NGX_AGAIN:
+        break;
+
+    case NGX_ABORT:
+        ngx_http_sallyport_redis_fail(redis,
+                                      "got no memory for its replies");
+        break;
+
+    default:
+        (void) ngx_http_sallyport_redis_loud(redis);
+        ngx_http_sallyport_redis_fail(redis, NULL);
+    }
+}
+
+
+/* NGX_OK, NGX_AGAIN: attached; NGX_ABORT: that, but without a reader. */
+
+static ngx_int_t
+ngx_http_sallyport_redis_open(ngx_http_sallyport_redis_t *redis,
+    ngx_addr_t *addr)
+{
+    ngx_int_t               rc;
+    ngx_peer_connection_t  *peer;
 
     /* nginx logs why a connect failed; not each second for hours, though */
 
-    quiet = ngx_http_sallyport_store_quiet(store,
-                                           NGX_HTTP_SALLYPORT_SAY_STORE);
+    redis->log.log_level = ngx_http_sallyport_redis_quiet(redis)
+                           ? NGX_LOG_ALERT : ngx_cycle->log->log_level;
 
-    redis->log.log_level = quiet ? NGX_LOG_ALERT : ngx_cycle->log->log_level;
-
-    addr = &store->addrs[store->failures % store->naddrs];
     peer = &redis->peer;
 
     ngx_memzero(peer, sizeof(ngx_peer_connection_t));
@@ -155,35 +209,20 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
             peer->connection = NULL;
         }
 
-        (void) ngx_http_sallyport_store_loud(store,
-                                             NGX_HTTP_SALLYPORT_SAY_STORE);
-
-        ngx_http_sallyport_redis_fail(store, NULL);
-        return;
+        return NGX_ERROR;
     }
 
-    ngx_http_sallyport_redis_attach(store, peer->connection);
+    ngx_http_sallyport_redis_attach(redis, peer->connection);
 
-    if (redis->reader == NULL) {
-        ngx_http_sallyport_redis_fail(store, "got no memory for its replies");
-        return;
-    }
-
-    if (rc == NGX_OK && ngx_http_sallyport_redis_greet(store) != NGX_OK) {
-        ngx_http_sallyport_redis_fail(store, "could not be greeted");
-    }
+    return redis->reader != NULL ? rc : NGX_ABORT;
 }
 
 
 static void
-ngx_http_sallyport_redis_attach(ngx_http_sallyport_store_t *store,
+ngx_http_sallyport_redis_attach(ngx_http_sallyport_redis_t *redis,
     ngx_connection_t *c)
 {
-    ngx_http_sallyport_redis_t *redis;
-
-    redis = &store->redis;
-
-    c->data = store;
+    c->data = redis;
     c->sendfile = 0;
     c->read->handler = ngx_http_sallyport_redis_read_handler;
     c->write->handler = ngx_http_sallyport_redis_write_handler;
@@ -201,15 +240,19 @@ ngx_http_sallyport_redis_attach(ngx_http_sallyport_store_t *store,
     redis->head = 0;
     redis->nwire = 0;
     redis->meta_asked = 0;
+    redis->feeds = 0;
+    redis->run_id = 0;
+    redis->primary = 0;
+    redis->evicts = 0;
 
     redis->reader = ngx_http_sallyport_reply_reader(redis->reply);
 
-    ngx_add_timer(c->read, store->hard);
+    ngx_add_timer(c->read, redis->hard);
 }
 
 
 static ngx_int_t
-ngx_http_sallyport_redis_connected(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_redis_connected(ngx_http_sallyport_redis_t *redis)
 {
     int        err;
     socklen_t  len;
@@ -217,7 +260,7 @@ ngx_http_sallyport_redis_connected(ngx_http_sallyport_store_t *store)
     err = 0;
     len = sizeof(int);
 
-    if (getsockopt(store->redis.connection->fd, SOL_SOCKET, SO_ERROR,
+    if (getsockopt(redis->connection->fd, SOL_SOCKET, SO_ERROR,
                    (void *) &err, &len)
         == -1)
     {
@@ -226,10 +269,8 @@ ngx_http_sallyport_redis_connected(ngx_http_sallyport_store_t *store)
 
     if (err != 0) {
 
-        if (ngx_http_sallyport_store_loud(store,
-                                          NGX_HTTP_SALLYPORT_SAY_STORE))
-        {
-            ngx_log_error(NGX_LOG_ERR, &store->redis.log, err,
+        if (ngx_http_sallyport_redis_loud(redis)) {
+            ngx_log_error(NGX_LOG_ERR, &redis->log, err,
                           "sallyport: connect() failed");
         }
 
@@ -240,53 +281,27 @@ ngx_http_sallyport_redis_connected(ngx_http_sallyport_store_t *store)
 }
 
 
-static ngx_int_t
-ngx_http_sallyport_redis_greet(ngx_http_sallyport_store_t *store)
-{
-    store->redis.state = NGX_HTTP_SALLYPORT_R_GREETING;
-
-    if ((store->password.len != 0
-         && ngx_http_sallyport_redis_send(store, NGX_HTTP_SALLYPORT_CMD_AUTH,
-                                          NULL)
-            != NGX_OK)
-        || (store->db.len != 0
-            && ngx_http_sallyport_redis_send(store,
-                                             NGX_HTTP_SALLYPORT_CMD_SELECT,
-                                             NULL)
-               != NGX_OK)
-        || ngx_http_sallyport_redis_send(store,
-                                         NGX_HTTP_SALLYPORT_CMD_SETNAME, NULL)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_sallyport_redis_send(store, NGX_HTTP_SALLYPORT_CMD_META,
-                                         NULL);
-}
-
-
 static void
 ngx_http_sallyport_redis_write_handler(ngx_event_t *wev)
 {
-    ngx_connection_t           *c;
-    ngx_http_sallyport_store_t *store;
+    ngx_connection_t            *c;
+    ngx_http_sallyport_redis_t  *redis;
 
     c = wev->data;
-    store = c->data;
+    redis = c->data;
 
-    if (store->redis.state == NGX_HTTP_SALLYPORT_R_CONNECTING) {
+    if (redis->state == NGX_HTTP_SALLYPORT_R_CONNECTING) {
 
-        if (ngx_http_sallyport_redis_connected(store) != NGX_OK
-            || ngx_http_sallyport_redis_greet(store) != NGX_OK)
+        if (ngx_http_sallyport_redis_connected(redis) != NGX_OK
+            || ngx_http_sallyport_greet(redis) != NGX_OK)
         {
-            ngx_http_sallyport_redis_fail(store, NULL);
+            ngx_http_sallyport_redis_fail(redis, NULL);
             return;
         }
     }
 
-    if (ngx_http_sallyport_redis_flush(store) != NGX_OK) {
-        ngx_http_sallyport_redis_fail(store, "send() failed");
+    if (ngx_http_sallyport_redis_flush(redis) != NGX_OK) {
+        ngx_http_sallyport_redis_fail(redis, "send() failed");
     }
 }
 
@@ -294,36 +309,29 @@ ngx_http_sallyport_redis_write_handler(ngx_event_t *wev)
 static void
 ngx_http_sallyport_redis_read_handler(ngx_event_t *rev)
 {
-    ssize_t                     n;
-    const char                 *why;
-    ngx_connection_t           *c;
-    ngx_http_sallyport_redis_t *redis;
-    ngx_http_sallyport_store_t *store;
+    ssize_t                      n;
+    const char                  *why;
+    ngx_connection_t            *c;
+    ngx_http_sallyport_redis_t  *redis;
 
     c = rev->data;
-    store = c->data;
-    redis = &store->redis;
+    redis = c->data;
 
     if (c->close) {
-        ngx_http_sallyport_redis_rest(store);
+        ngx_http_sallyport_redis_rest(redis);
         return;
     }
 
     if (rev->timedout) {
         rev->timedout = 0;
 
-        /* nginx leaves a timer that is nearly right as it is */
+        if (ngx_http_sallyport_redis_late(redis)) {
+            ngx_http_sallyport_redis_fail(redis, "timed out");
 
-        if (redis->nwire != 0
-            && (ngx_msec_int_t) (ngx_current_msec
-                                 - redis->wire[redis->head].sent)
-               < (ngx_msec_int_t) store->hard)
-        {
-            ngx_http_sallyport_redis_watch(store);
-            return;
+        } else {
+            ngx_http_sallyport_redis_watch(redis);
         }
 
-        ngx_http_sallyport_redis_fail(store, "timed out");
         return;
     }
 
@@ -338,44 +346,72 @@ ngx_http_sallyport_redis_read_handler(ngx_event_t *rev)
             break;
         }
 
-        if (n == 0 && redis->nwire == 0
+        if (n == 0 && redis->nwire == 0 && !redis->feeds
             && redis->state == NGX_HTTP_SALLYPORT_R_READY)
         {
-            ngx_http_sallyport_redis_rest(store);
+            ngx_http_sallyport_redis_rest(redis);
             return;
         }
 
-        why = n > 0 ? ngx_http_sallyport_redis_parse(store, n)
+        why = n > 0 ? redis->feeds ? redis->kind->feed(redis, n)
+                                   : ngx_http_sallyport_redis_parse(redis, n)
                     : n == 0 ? "closed the connection" : "recv() failed";
 
         if (why != NULL) {
-            ngx_http_sallyport_redis_fail(store, why);
+            ngx_http_sallyport_redis_fail(redis, why);
             return;
         }
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_http_sallyport_redis_fail(store, "cannot be polled");
+        ngx_http_sallyport_redis_fail(redis, "cannot be polled");
         return;
     }
 
-    ngx_http_sallyport_redis_watch(store);
+    ngx_http_sallyport_redis_watch(redis);
 
     if (ngx_exiting && redis->nwire == 0
         && redis->state == NGX_HTTP_SALLYPORT_R_READY)
     {
-        ngx_http_sallyport_redis_rest(store);
+        ngx_http_sallyport_redis_rest(redis);
     }
 }
 
 
-void
-ngx_http_sallyport_redis_close(ngx_http_sallyport_store_t *store)
+/* nginx leaves a timer that is nearly right as it is: is this one due? */
+
+static ngx_uint_t
+ngx_http_sallyport_redis_late(ngx_http_sallyport_redis_t *redis)
 {
-    ngx_http_sallyport_redis_t *redis;
+    return redis->nwire == 0
+           || (ngx_msec_int_t) (ngx_current_msec
+                                - redis->wire[redis->head].sent)
+              >= (ngx_msec_int_t) redis->hard;
+}
 
-    redis = &store->redis;
 
+void
+ngx_http_sallyport_redis_close(ngx_http_sallyport_redis_t *redis)
+{
+    if (!redis->started) {
+        return;
+    }
+
+    if (redis->connect.timer_set) {
+        ngx_del_timer(&redis->connect);
+    }
+
+    if (redis->connect.posted) {
+        ngx_delete_posted_event(&redis->connect);
+    }
+
+    ngx_http_sallyport_redis_drop(redis);
+}
+
+
+static void
+ngx_http_sallyport_redis_drop(ngx_http_sallyport_redis_t *redis)
+{
     if (redis->connection != NULL) {
         ngx_close_connection(redis->connection);
         redis->connection = NULL;
@@ -391,83 +427,145 @@ ngx_http_sallyport_redis_close(ngx_http_sallyport_store_t *store)
 }
 
 
-/* Ended in peace: by nginx, or by Redis while nothing was on the wire. */
-
-static void
-ngx_http_sallyport_redis_rest(ngx_http_sallyport_store_t *store)
+void
+ngx_http_sallyport_redis_end(ngx_http_sallyport_redis_t *redis,
+    const char *why)
 {
-    ngx_http_sallyport_redis_close(store);
-    ngx_http_sallyport_lookup_lost(store);
+    if (redis->state == NGX_HTTP_SALLYPORT_R_CLOSED) {
+        return;
+    }
 
-    if (!ngx_exiting && !store->connect.timer_set) {
-        ngx_add_timer(&store->connect, ngx_http_sallyport_redis_pause(store));
+    if (why != NULL) {
+        ngx_http_sallyport_redis_fail(redis, why);
+
+    } else {
+        ngx_http_sallyport_redis_rest(redis);
     }
 }
 
 
+/* Ended in peace: by nginx, or by Redis while nothing was on the wire. */
+
 static void
-ngx_http_sallyport_redis_fail(ngx_http_sallyport_store_t *store,
+ngx_http_sallyport_redis_rest(ngx_http_sallyport_redis_t *redis)
+{
+    ngx_http_sallyport_redis_drop(redis);
+
+    if (!ngx_exiting) {
+        ngx_http_sallyport_redis_later(redis,
+                                     ngx_http_sallyport_redis_pause(redis));
+    }
+
+    redis->kind->lost(redis, NULL);
+}
+
+
+static void
+ngx_http_sallyport_redis_fail(ngx_http_sallyport_redis_t *redis,
     const char *why)
 {
-    ngx_http_sallyport_reply_t *reply;
+    ngx_str_t                   *name;
+    ngx_http_sallyport_reply_t  *reply;
 
-    reply = store->redis.reply;
+    name = &redis->store->name;
+    reply = redis->reply;
 
-    if (why != NULL
-        && ngx_http_sallyport_store_loud(store,
-                                         NGX_HTTP_SALLYPORT_SAY_STORE))
-    {
+    if (why != NULL && ngx_http_sallyport_redis_loud(redis)) {
 
         if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "sallyport: store \"%V\" %s (%*s)", &store->name,
+                          "sallyport: store \"%V\" %s (%*s)", name,
                           why, reply->error_len, reply->error);
 
         } else {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "sallyport: store \"%V\" %s", &store->name, why);
+                          "sallyport: store \"%V\" %s", name, why);
         }
     }
 
     reply->type = NGX_HTTP_SALLYPORT_REPLY_NONE;
-    store->failures++;
+    redis->failures++;
 
-    ngx_http_sallyport_redis_close(store);
+    ngx_http_sallyport_redis_drop(redis);
 
-    if (!ngx_exiting && !store->connect.timer_set) {
-        ngx_add_timer(&store->connect, ngx_http_sallyport_redis_pause(store));
+    if (!ngx_exiting) {
+        ngx_http_sallyport_redis_later(redis,
+                                     ngx_http_sallyport_redis_pause(redis));
     }
 
-    ngx_http_sallyport_lookup_lost(store);
+    redis->kind->lost(redis, why != NULL ? why : "cannot be reached");
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_redis_quiet(ngx_http_sallyport_redis_t *redis)
+{
+    return redis->said.once
+           && ngx_current_msec - redis->said.at < NGX_HTTP_SALLYPORT_QUIET;
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_redis_loud(ngx_http_sallyport_redis_t *redis)
+{
+    if (ngx_http_sallyport_redis_quiet(redis)) {
+        return 0;
+    }
+
+    redis->said.once = 1;
+    redis->said.at = ngx_current_msec;
+
+    return 1;
+}
+
+
+/* The least time from one connect to the next. */
+
+static ngx_msec_t
+ngx_http_sallyport_redis_step(ngx_http_sallyport_redis_t *redis)
+{
+    ngx_uint_t  n;
+    ngx_msec_t  step;
+
+    step = redis->kind->pause_min;
+
+    for (n = 1; n < redis->failures && step < redis->kind->pause_max; n++) {
+        step *= 2;
+    }
+
+    return ngx_min(step, redis->kind->pause_max);
 }
 
 
 /*
- * At most one connect a second. Workers and hosts that lost the same Redis
- * together come back at different times.
+ * Workers and hosts that lost the same Redis together come back at different
+ * times.
  */
 
 static ngx_msec_t
-ngx_http_sallyport_redis_pause(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_redis_pause(ngx_http_sallyport_redis_t *redis)
 {
+    ngx_msec_t      step;
     ngx_msec_int_t  since;
 
-    since = (ngx_msec_int_t) (ngx_current_msec - store->opened_at);
+    step = ngx_http_sallyport_redis_step(redis);
+    since = (ngx_msec_int_t) (ngx_current_msec - redis->opened_at);
 
-    if (since >= NGX_HTTP_SALLYPORT_RETRY) {
-        return ngx_random() % 500 + 1;
+    if (since >= (ngx_msec_int_t) step) {
+        return ngx_random() % (step / 2) + 1;
     }
 
-    return NGX_HTTP_SALLYPORT_RETRY - ngx_max(since, 0) + ngx_random() % 100;
+    return step - ngx_max(since, 0) + ngx_random() % (step / 10);
 }
 
 
 static u_char *
 ngx_http_sallyport_redis_log_error(ngx_log_t *log, u_char *buf, size_t len)
 {
-    ngx_http_sallyport_store_t *store;
+    ngx_http_sallyport_redis_t *redis;
 
-    store = log->data;
+    redis = log->data;
 
-    return ngx_snprintf(buf, len, ", sallyport store: \"%V\"", &store->name);
+    return ngx_snprintf(buf, len, ", sallyport store: \"%V\"",
+                        &redis->store->name);
 }

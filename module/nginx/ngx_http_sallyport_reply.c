@@ -62,8 +62,18 @@ ngx_http_sallyport_reply_whole(ngx_http_sallyport_reply_t *reply, void *object)
         return reply->n == reply->expected;
     }
 
-    return reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS
-           || reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR;
+    return reply->type != NGX_HTTP_SALLYPORT_REPLY_NONE
+           && reply->type != NGX_HTTP_SALLYPORT_REPLY_BAD;
+}
+
+
+ngx_uint_t
+ngx_http_sallyport_reply_error(ngx_http_sallyport_reply_t *reply,
+    const char *word)
+{
+    return reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
+           && reply->error_len == ngx_strlen(word)
+           && ngx_memcmp(reply->error, word, reply->error_len) == 0;
 }
 
 
@@ -95,6 +105,13 @@ ngx_http_sallyport_reply_string(const redisReadTask *task, char *data,
 
         } else if (task->type == REDIS_REPLY_STATUS) {
             reply->type = NGX_HTTP_SALLYPORT_REPLY_STATUS;
+
+        } else if (task->type == REDIS_REPLY_STRING
+                   && len <= NGX_HTTP_SALLYPORT_REPLY)
+        {
+            reply->type = NGX_HTTP_SALLYPORT_REPLY_STRING;
+            reply->used = len;
+            ngx_memcpy(reply->data, data, len);
 
         } else {
             reply->type = NGX_HTTP_SALLYPORT_REPLY_BAD;
@@ -163,7 +180,10 @@ ngx_http_sallyport_reply_integer(const redisReadTask *task, long long value)
     ngx_http_sallyport_reply_t *reply;
 
     reply = task->privdata;
-    reply->type = NGX_HTTP_SALLYPORT_REPLY_BAD;
+
+    reply->type = task->parent == NULL ? NGX_HTTP_SALLYPORT_REPLY_NUMBER
+                                       : NGX_HTTP_SALLYPORT_REPLY_BAD;
+    reply->number = value;
 
     return reply;
 }
@@ -172,7 +192,14 @@ ngx_http_sallyport_reply_integer(const redisReadTask *task, long long value)
 static void *
 ngx_http_sallyport_reply_nil(const redisReadTask *task)
 {
-    return ngx_http_sallyport_reply_integer(task, 0);
+    ngx_http_sallyport_reply_t *reply;
+
+    reply = task->privdata;
+
+    reply->type = task->parent == NULL ? NGX_HTTP_SALLYPORT_REPLY_NIL
+                                       : NGX_HTTP_SALLYPORT_REPLY_BAD;
+
+    return reply;
 }
 
 

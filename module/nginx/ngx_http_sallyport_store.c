@@ -371,11 +371,21 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
     store->zone = zone;
     store->tag = sp_siphash(zone->sh->key, tag, sizeof(tag));
 
-    if (ngx_http_sallyport_redis_init(store, cycle) != NGX_OK) {
+    store->ident[3] = (void *) -1;
+
+    if (ngx_http_sallyport_redis_init(&store->redis, store,
+                                      &ngx_http_sallyport_redis_data, cycle)
+        != NGX_OK
+        || ngx_http_sallyport_lookup_init(store, cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ngx_http_sallyport_lookup_init(store, cycle);
+    /* the first connection does not wait for a request */
+
+    ngx_http_sallyport_redis_later(&store->redis, ngx_random() % 50 + 1);
+
+    return NGX_OK;
 }
 
 
@@ -388,19 +398,11 @@ ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store)
         return;
     }
 
-    if (store->connect.timer_set) {
-        ngx_del_timer(&store->connect);
-    }
-
-    if (store->connect.posted) {
-        ngx_delete_posted_event(&store->connect);
-    }
-
     if (store->deadline.timer_set) {
         ngx_del_timer(&store->deadline);
     }
 
-    ngx_http_sallyport_redis_close(store);
+    ngx_http_sallyport_redis_close(&store->redis);
 
     store->lookups = NULL;
 }
@@ -419,8 +421,8 @@ ngx_uint_t
 ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store)
 {
     return store->redis.state == NGX_HTTP_SALLYPORT_R_READY
-           || (store->answered_at != 0
-               && ngx_current_msec - store->answered_at < 10000);
+           || (store->redis.answered_at != 0
+               && ngx_current_msec - store->redis.answered_at < 10000);
 }
 
 

@@ -13,38 +13,70 @@
 #include "ngx_http_sallyport_store.h"
 
 
-static const char *ngx_http_sallyport_redis_reply(
-    ngx_http_sallyport_store_t *store, ngx_http_sallyport_wire_t *wire);
-static const char *ngx_http_sallyport_redis_meta(
-    ngx_http_sallyport_store_t *store);
-static void ngx_http_sallyport_redis_ready(ngx_http_sallyport_store_t *store);
+static ngx_uint_t ngx_http_sallyport_redis_full(
+    ngx_http_sallyport_redis_t *redis, ngx_uint_t command);
+static void ngx_http_sallyport_redis_sent(ngx_http_sallyport_redis_t *redis,
+    ngx_uint_t command, void *data);
 
 
 ngx_int_t
-ngx_http_sallyport_redis_send(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_command_t command, ngx_http_sallyport_lookup_t *lookup)
+ngx_http_sallyport_redis_send(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_command_t command, void *data)
 {
-    ngx_int_t                   rc;
-    ngx_connection_t           *c;
-    ngx_http_sallyport_wire_t  *wire;
-    ngx_http_sallyport_redis_t *redis;
+    ngx_int_t  rc;
 
-    redis = &store->redis;
-    c = redis->connection;
-
-    /* one place is left for "meta", which must always fit */
-
-    if (redis->nwire == NGX_HTTP_SALLYPORT_WIRE
-        || (redis->nwire == NGX_HTTP_SALLYPORT_WIRE - 1
-            && command != NGX_HTTP_SALLYPORT_CMD_META))
-    {
+    if (ngx_http_sallyport_redis_full(redis, command)) {
         return NGX_BUSY;
     }
 
-    rc = ngx_http_sallyport_command_write(store, command, lookup);
-    if (rc != NGX_OK) {
-        return rc;
+    rc = ngx_http_sallyport_command_write(redis, command, data);
+
+    if (rc == NGX_OK) {
+        ngx_http_sallyport_redis_sent(redis, command, data);
     }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_redis_say(ngx_http_sallyport_redis_t *redis,
+    ngx_uint_t command, void *data, int argc, const char **argv,
+    size_t *lens)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_sallyport_redis_full(redis, command)) {
+        return NGX_BUSY;
+    }
+
+    rc = ngx_http_sallyport_command_argv(redis, argc, argv, lens);
+
+    if (rc == NGX_OK) {
+        ngx_http_sallyport_redis_sent(redis, command, data);
+    }
+
+    return rc;
+}
+
+
+/* One place is left for "meta", which must always fit. */
+
+static ngx_uint_t
+ngx_http_sallyport_redis_full(ngx_http_sallyport_redis_t *redis,
+    ngx_uint_t command)
+{
+    return redis->nwire == NGX_HTTP_SALLYPORT_WIRE
+           || (redis->nwire == NGX_HTTP_SALLYPORT_WIRE - 1
+               && command != NGX_HTTP_SALLYPORT_CMD_META);
+}
+
+
+static void
+ngx_http_sallyport_redis_sent(ngx_http_sallyport_redis_t *redis,
+    ngx_uint_t command, void *data)
+{
+    ngx_http_sallyport_wire_t  *wire;
 
     if (command == NGX_HTTP_SALLYPORT_CMD_META) {
         redis->meta_asked = 1;
@@ -54,28 +86,24 @@ ngx_http_sallyport_redis_send(ngx_http_sallyport_store_t *store,
                         % NGX_HTTP_SALLYPORT_WIRE];
 
     wire->command = command;
-    wire->lookup = lookup;
+    wire->data = data;
     wire->sent = ngx_current_msec;
 
-    /* look-ups of one turn of the event loop leave in one write */
+    /* commands of one turn of the event loop leave in one write */
 
-    ngx_post_event(c->write, &ngx_posted_events);
+    ngx_post_event(redis->connection->write, &ngx_posted_events);
 
-    c->idle = 0;
-    ngx_http_sallyport_redis_watch(store);
-
-    return NGX_OK;
+    redis->connection->idle = 0;
+    ngx_http_sallyport_redis_watch(redis);
 }
 
 
 void
-ngx_http_sallyport_redis_watch(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_redis_watch(ngx_http_sallyport_redis_t *redis)
 {
-    ngx_msec_int_t              left;
-    ngx_connection_t           *c;
-    ngx_http_sallyport_redis_t *redis;
+    ngx_msec_int_t     left;
+    ngx_connection_t  *c;
 
-    redis = &store->redis;
     c = redis->connection;
 
     if (redis->nwire == 0) {
@@ -88,7 +116,7 @@ ngx_http_sallyport_redis_watch(ngx_http_sallyport_store_t *store)
         return;
     }
 
-    left = (ngx_msec_int_t) (redis->wire[redis->head].sent + store->hard
+    left = (ngx_msec_int_t) (redis->wire[redis->head].sent + redis->hard
                              - ngx_current_msec);
 
     ngx_add_timer(c->read, (ngx_msec_t) ngx_max(left, 1));
@@ -96,13 +124,11 @@ ngx_http_sallyport_redis_watch(ngx_http_sallyport_store_t *store)
 
 
 ngx_int_t
-ngx_http_sallyport_redis_flush(ngx_http_sallyport_store_t *store)
+ngx_http_sallyport_redis_flush(ngx_http_sallyport_redis_t *redis)
 {
-    ssize_t                     n;
-    ngx_connection_t           *c;
-    ngx_http_sallyport_redis_t *redis;
+    ssize_t            n;
+    ngx_connection_t  *c;
 
-    redis = &store->redis;
     c = redis->connection;
 
     while (redis->out_pos < redis->out_last && c->write->ready) {
@@ -125,14 +151,11 @@ ngx_http_sallyport_redis_flush(ngx_http_sallyport_store_t *store)
 
 
 const char *
-ngx_http_sallyport_redis_parse(ngx_http_sallyport_store_t *store, size_t n)
+ngx_http_sallyport_redis_parse(ngx_http_sallyport_redis_t *redis, size_t n)
 {
     void                       *object;
     const char                 *why;
     ngx_http_sallyport_wire_t   wire;
-    ngx_http_sallyport_redis_t *redis;
-
-    redis = &store->redis;
 
     redis->pending += n;
 
@@ -165,8 +188,11 @@ ngx_http_sallyport_redis_parse(ngx_http_sallyport_store_t *store, size_t n)
         redis->head = (redis->head + 1) % NGX_HTTP_SALLYPORT_WIRE;
         redis->nwire--;
         redis->pending = 0;
+        redis->answered_at = ngx_current_msec;
 
-        why = ngx_http_sallyport_redis_reply(store, &wire);
+        why = wire.command <= NGX_HTTP_SALLYPORT_CMD_META
+              ? ngx_http_sallyport_greeted(redis, &wire, redis->reply)
+              : redis->kind->reply(redis, &wire, redis->reply);
 
         if (why != NULL) {
             return why;
@@ -174,121 +200,4 @@ ngx_http_sallyport_redis_parse(ngx_http_sallyport_store_t *store, size_t n)
 
         redis->reply->type = NGX_HTTP_SALLYPORT_REPLY_NONE;
     }
-}
-
-
-static const char *
-ngx_http_sallyport_redis_reply(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_wire_t *wire)
-{
-    ngx_http_sallyport_reply_t *reply;
-
-    reply = store->redis.reply;
-
-    store->answered_at = ngx_current_msec;
-
-    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
-        && reply->error_len == sizeof("NOAUTH") - 1
-        && ngx_memcmp(reply->error, "NOAUTH", reply->error_len) == 0)
-    {
-        return "wants a password: add password_file=FILE";
-    }
-
-    switch (wire->command) {
-
-    case NGX_HTTP_SALLYPORT_CMD_AUTH:
-        return reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS
-               ? NULL : "refused the user or the password";
-
-    case NGX_HTTP_SALLYPORT_CMD_SELECT:
-        return reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS
-               ? NULL : "refused the number of the database";
-
-    case NGX_HTTP_SALLYPORT_CMD_SETNAME:
-
-        /* a courtesy to operators; users may lack the right to it */
-
-        return reply->type != NGX_HTTP_SALLYPORT_REPLY_ARRAY
-               ? NULL : "sent a reply of another kind";
-
-    case NGX_HTTP_SALLYPORT_CMD_META:
-        return ngx_http_sallyport_redis_meta(store);
-
-    default:
-        if (ngx_http_sallyport_lookup_reply(store, wire->lookup, reply)
-            != NGX_OK)
-        {
-            return "sent a reply of another kind";
-        }
-
-        ngx_http_sallyport_lookup_pump(store);
-        return NULL;
-    }
-}
-
-
-/*
- * An empty database knows no key, and would turn every caller away as
- * unknown. So it must say that it is ours: "meta" holds the schema.
- */
-
-static const char *
-ngx_http_sallyport_redis_meta(ngx_http_sallyport_store_t *store)
-{
-    uint64_t                    schema;
-    ngx_uint_t                  i;
-    ngx_http_sallyport_reply_t *reply;
-
-    reply = store->redis.reply;
-
-    store->redis.meta_asked = 0;
-
-    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
-        return "answered HGETALL of \"meta\" with an error";
-    }
-
-    if (reply->type != NGX_HTTP_SALLYPORT_REPLY_ARRAY) {
-        return "sent a reply of another kind";
-    }
-
-    if (reply->n == 0) {
-        return "has no \"meta\" hash under the prefix: it is empty or not "
-               "ours, and nothing is looked up there";
-    }
-
-    for (i = 0; i < reply->n / 2; i++) {
-
-        if (!sp_str_eq(reply->pairs[i].name, SP_STR("schema"))) {
-            continue;
-        }
-
-        if (sp_parse_uint(reply->pairs[i].value, SP_ACCOUNT_SCHEMA, &schema)
-            != SP_OK)
-        {
-            return "has a schema in \"meta\" that this version does not read";
-        }
-
-        ngx_http_sallyport_redis_ready(store);
-
-        return NULL;
-    }
-
-    return "has no schema in \"meta\"";
-}
-
-
-static void
-ngx_http_sallyport_redis_ready(ngx_http_sallyport_store_t *store)
-{
-    if (store->failures != 0) {
-        store->said[NGX_HTTP_SALLYPORT_SAY_STORE].once = 0;
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "sallyport: store \"%V\" answers again", &store->name);
-    }
-
-    store->failures = 0;
-    store->redis.state = NGX_HTTP_SALLYPORT_R_READY;
-
-    ngx_http_sallyport_lookup_sure(store);
-    ngx_http_sallyport_lookup_pump(store);
 }

@@ -1,0 +1,229 @@
+
+/*
+ * Copyright (C) the Sallyport authors
+ *
+ * This file contains what a connection to Redis says first, and what it hears
+ * of the server before it is used: who we are, which process it is, whether
+ * the data there are ours.
+ */
+
+
+#include "ngx_http_sallyport_store.h"
+
+
+static const char *ngx_http_sallyport_greeted_info(
+    ngx_http_sallyport_redis_t *redis, ngx_http_sallyport_reply_t *reply);
+static sp_str_t ngx_http_sallyport_info_field(
+    ngx_http_sallyport_reply_t *reply, const char *name);
+static const char *ngx_http_sallyport_greeted_meta(
+    ngx_http_sallyport_redis_t *redis, ngx_http_sallyport_reply_t *reply);
+static const char *ngx_http_sallyport_greeted_ready(
+    ngx_http_sallyport_redis_t *redis);
+
+
+ngx_int_t
+ngx_http_sallyport_greet(ngx_http_sallyport_redis_t *redis)
+{
+    ngx_uint_t                     i;
+    ngx_http_sallyport_store_t    *store;
+    ngx_http_sallyport_command_t   command;
+
+    static const ngx_http_sallyport_command_t  commands[] = {
+        NGX_HTTP_SALLYPORT_CMD_AUTH,
+        NGX_HTTP_SALLYPORT_CMD_SELECT,
+        NGX_HTTP_SALLYPORT_CMD_SETNAME,
+        NGX_HTTP_SALLYPORT_CMD_INFO,
+        NGX_HTTP_SALLYPORT_CMD_META
+    };
+
+    store = redis->store;
+    redis->state = NGX_HTTP_SALLYPORT_R_GREETING;
+
+    for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        command = commands[i];
+
+        if ((command == NGX_HTTP_SALLYPORT_CMD_AUTH
+             && store->password.len == 0)
+            || (command == NGX_HTTP_SALLYPORT_CMD_SELECT
+                && store->db.len == 0))
+        {
+            continue;
+        }
+
+        if (ngx_http_sallyport_redis_send(redis, command, NULL) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+const char *
+ngx_http_sallyport_greeted(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_wire_t *wire, ngx_http_sallyport_reply_t *reply)
+{
+    if (ngx_http_sallyport_reply_error(reply, "NOAUTH")) {
+        return "wants a password: add password_file=FILE";
+    }
+
+    switch (wire->command) {
+
+    case NGX_HTTP_SALLYPORT_CMD_AUTH:
+        return reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS
+               ? NULL : "refused the user or the password";
+
+    case NGX_HTTP_SALLYPORT_CMD_SELECT:
+        return reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS
+               ? NULL : "refused the number of the database";
+
+    case NGX_HTTP_SALLYPORT_CMD_SETNAME:
+
+        /* a courtesy to operators; users may lack the right to it */
+
+        return reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS
+               || reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
+               ? NULL : "sent a reply of another kind";
+
+    case NGX_HTTP_SALLYPORT_CMD_INFO:
+        return ngx_http_sallyport_greeted_info(redis, reply);
+
+    default: /* NGX_HTTP_SALLYPORT_CMD_META */
+        return ngx_http_sallyport_greeted_meta(redis, reply);
+    }
+}
+
+
+/* A server that does not tell which it is can be asked, but not tracked. */
+
+static const char *
+ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_reply_t *reply)
+{
+    sp_str_t  run_id, role, policy;
+
+    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
+        || reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS)
+    {
+        return NULL;
+    }
+
+    if (reply->type != NGX_HTTP_SALLYPORT_REPLY_STRING) {
+        return "sent a reply of another kind";
+    }
+
+    run_id = ngx_http_sallyport_info_field(reply, "run_id:");
+    role = ngx_http_sallyport_info_field(reply, "role:");
+    policy = ngx_http_sallyport_info_field(reply, "maxmemory_policy:");
+
+    if (run_id.len != 0) {
+        redis->run_id = sp_siphash(redis->store->zone->sh->key, run_id.data,
+                                   run_id.len) | 1;
+    }
+
+    redis->primary = sp_str_eq(role, SP_STR("master"));
+    redis->evicts = policy.len != 0
+                    && !sp_str_eq(policy, SP_STR("noeviction"));
+
+    return NULL;
+}
+
+
+/* The value of a line "name:value\r\n". */
+
+static sp_str_t
+ngx_http_sallyport_info_field(ngx_http_sallyport_reply_t *reply,
+    const char *name)
+{
+    u_char    *p, *end;
+    size_t     len;
+    sp_str_t   value = { 0, NULL };
+
+    len = ngx_strlen(name);
+    p = reply->data;
+    end = p + reply->used;
+
+    while (p != NULL && (size_t) (end - p) > len) {
+
+        if (ngx_memcmp(p, name, len) == 0) {
+            value.data = p + len;
+
+            for (p += len; p < end && *p != CR && *p != LF; p++) {
+                value.len++;
+            }
+
+            return value;
+        }
+
+        p = ngx_strlchr(p, end, LF);
+
+        if (p != NULL) {
+            p++;
+        }
+    }
+
+    return value;
+}
+
+
+/*
+ * An empty database knows no key, and would turn every caller away as
+ * unknown. So it must say that it is ours: "meta" holds the schema.
+ */
+
+static const char *
+ngx_http_sallyport_greeted_meta(ngx_http_sallyport_redis_t *redis,
+    ngx_http_sallyport_reply_t *reply)
+{
+    uint64_t    schema;
+    ngx_uint_t  i;
+
+    redis->meta_asked = 0;
+
+    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
+        return "answered HGETALL of \"meta\" with an error";
+    }
+
+    if (reply->type != NGX_HTTP_SALLYPORT_REPLY_ARRAY) {
+        return "sent a reply of another kind";
+    }
+
+    if (reply->n == 0) {
+        return "has no \"meta\" hash under the prefix: it is empty or not "
+               "ours, and nothing is looked up there";
+    }
+
+    for (i = 0; i < reply->n / 2; i++) {
+
+        if (!sp_str_eq(reply->pairs[i].name, SP_STR("schema"))) {
+            continue;
+        }
+
+        if (sp_parse_uint(reply->pairs[i].value, SP_ACCOUNT_SCHEMA, &schema)
+            != SP_OK)
+        {
+            return "has a schema in \"meta\" that this version does not read";
+        }
+
+        return ngx_http_sallyport_greeted_ready(redis);
+    }
+
+    return "has no schema in \"meta\"";
+}
+
+
+static const char *
+ngx_http_sallyport_greeted_ready(ngx_http_sallyport_redis_t *redis)
+{
+    if (redis->failures != 0) {
+        redis->said.once = 0;
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "sallyport: store \"%V\" answers again",
+                      &redis->store->name);
+    }
+
+    redis->failures = 0;
+    redis->state = NGX_HTTP_SALLYPORT_R_READY;
+
+    return redis->kind->ready(redis);
+}
