@@ -44,7 +44,7 @@ test('F1 refused connections: at most one a second and worker', async (t) => {
     const g = await fake(t, 'ttl=1s');
 
     await served(g, 'sk-acme');
-    g.redis.hook = (words, socket) => { socket.destroy(); return null; };
+    g.redis.hook = (words, c) => { c.socket.destroy(); return null; };
     g.redis.drop();
     g.redis.connects.length = 0;
 
@@ -121,12 +121,12 @@ test('F3 slow: in time is served, late is refused and given to nobody else',
         g.options.checkLedger = false;     // arrivals were forgotten
 
         // One byte each 40 ms never makes a record in time.
-        g.redis.hook = async ([name, key], socket) => {
+        g.redis.hook = async ([name, key], c) => {
             const reply = array(Object.entries(
                 g.redis.data.get(key) ?? {}).flat());
 
             for (const byte of reply.slice(0, 40)) {
-                socket.write(byte);
+                c.write(byte);
                 await pause(40);
             }
 
