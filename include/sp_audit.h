@@ -13,6 +13,7 @@
 
 
 #include "sp_decide.h"
+#include "sp_tail.h"
 
 
 #define SP_RECORD_MAX    8192    /* bytes of a line with its newline */
@@ -110,6 +111,11 @@ size_t sp_audit_decision(const sp_policy_t *policy, const sp_facts_t *facts,
 size_t sp_audit_settle(const sp_settle_t *settle, sp_audit_keep_t *keep,
     uint64_t seq, unsigned char *buf);
 size_t sp_audit_lost(const sp_audit_ctx_t *ctx, const sp_lost_t *lost,
+    uint64_t seq, unsigned char *buf);
+
+/* One line of what sp_tail.h has a count of; below SP_FLOOD_MAX, linked. */
+#define SP_FLOOD_MAX  1536
+size_t sp_audit_flood(const sp_audit_ctx_t *ctx, const sp_tail_flood_t *flood,
     uint64_t seq, unsigned char *buf);
 
 /* From here on decisions of this lane are by this policy, read from "file". */

@@ -33,6 +33,7 @@ typedef enum {
     SP_LINE_ARCHIVE,
     SP_LINE_BROKEN,
     SP_LINE_RETIRE,
+    SP_LINE_FLOOD,
     SP_LINE_OTHER             /* a type that this version does not know */
 } sp_line_type_t;
 

@@ -126,6 +126,7 @@ sp_export_ocsf(const sp_export_t *e)
     event = json_object();
     json_object_set_new(event, "time", json_integer((json_int_t)
                         (e->us / 1000)));
+    sp_put_copy(event, "count", e->record, "n");
     json_object_set_new(event, "class_uid", json_integer(SP_OCSF_CLASS));
     sp_put_word(event, "class_name", "API Activity");
     json_object_set_new(event, "category_uid",

@@ -172,6 +172,12 @@ sp_export_cef(FILE *out, const sp_export_t *e)
             severities[sp_export_severity(e)],
             (unsigned long long) (e->us / 1000));
     sp_cef_put(out, "externalId", sp_record_text(record, "id", NULL));
+
+    if (json_is_integer(json_object_get(record, "n"))) {
+        fprintf(out, " cnt=%lld", (long long) json_integer_value(
+                json_object_get(record, "n")));
+    }
+
     fprintf(out, " act=%s outcome=%s", acts[e->what],
             e->what == SP_EXPORT_ALLOWED || e->what == SP_EXPORT_OBSERVED
             ? "success" : "failure");
@@ -205,7 +211,7 @@ sp_export_csv_head(FILE *out)
         fprintf(out, "%s%s", i == 0 ? "" : ",", sp_csv_fields[i].name);
     }
 
-    fputs(",rule,status,enforced,seq,us\r\n", out);
+    fputs(",rule,status,enforced,seq,us,count\r\n", out);
 }
 
 
@@ -227,6 +233,14 @@ sp_export_csv(FILE *out, const sp_export_t *e)
           out);
     sp_csv_number(out, e, "seq");
     sp_csv_number(out, e, "us");
+
+    if (json_object_get(e->record, "n") != NULL) {
+        sp_csv_number(out, e, "n");
+
+    } else {
+        fputs(",1", out);
+    }
+
     fputs("\r\n", out);
 }
 

@@ -63,7 +63,7 @@ sp_filter_is(const sp_filter_t *filter, const sp_line_t *line)
     uint64_t  us;
     sp_str_t  who, net, req;
 
-    if (line->type != SP_LINE_DECISION
+    if ((line->type != SP_LINE_DECISION && line->type != SP_LINE_FLOOD)
         || !sp_filter_span(filter, line, &us))
     {
         return 0;

@@ -273,7 +273,8 @@ sp_found_decision(const char *dir, const char *id, sp_found_t **found)
         return SP_OK;
     }
 
-    sp_cli_error(find.n == 0 ? "there is no decision '%s' in '%s'"
+    sp_cli_error(find.n == 0 ? "there is no line of the decision '%s' in "
+                 "'%s'; `sallyport audit show` knows those of a flood"
                  : "the decision '%s' stands in '%s' more than once: "
                    "`sallyport audit verify`", id, dir);
     sp_found_free(find.found, find.n);

@@ -21,6 +21,8 @@ static int sp_cli_audit_reconcile_run(const sp_cli_args_t *args);
 static sp_rc_t sp_reconcile_options(const sp_cli_args_t *args,
     sp_reconcile_t *r);
 static void sp_reconcile_decision(void *ctx, const sp_lane_t *lane);
+static void sp_reconcile_flood(sp_reconcile_t *r, const sp_line_t *line);
+static int sp_reconcile_flooded(sp_reconcile_t *r, const char *id);
 static void sp_reconcile_settle(void *ctx, const sp_lane_t *lane);
 static int sp_reconcile_order(const void *one, const void *two);
 static sp_reconcile_row_t *sp_reconcile_row(const sp_reconcile_t *r,
@@ -120,6 +122,11 @@ sp_cli_audit_reconcile_run(const sp_cli_args_t *args)
 
 done:
 
+    while (r->nfloods != 0) {
+        free(r->floods[--r->nfloods].text);
+    }
+
+    free(r->floods);
     free(r->rows);
     free(r);
 
@@ -189,6 +196,7 @@ sp_reconcile_decision(void *ctx, const sp_lane_t *lane)
     sp_reconcile_row_t  *row;
 
     line = &lane->line;
+    sp_reconcile_flood(r, line);
 
     if (line->type != SP_LINE_DECISION
         || sp_line_word(line, SP_LM_ID, &id) != SP_OK
@@ -215,6 +223,63 @@ sp_reconcile_decision(void *ctx, const sp_lane_t *lane)
     row->allowed = sp_line_is(line, SP_LM_DEC, "allow");
     row->enforced = !sp_str_eq(line->members[SP_LM_ENFORCED],
                                SP_STR("false"));
+}
+
+
+/* Their ids are known as a range only: the sums must be equal. */
+
+static void
+sp_reconcile_flood(sp_reconcile_t *r, const sp_line_t *line)
+{
+    char                   text[SP_RECONCILE_ID];
+    uint64_t               ms;
+    sp_line_t              own;
+    sp_flood_t             flood;
+    const char            *why;
+    sp_reconcile_flood_t  *f;
+
+    if (sp_flood_read(&flood, line) != SP_OK
+        || !sp_reconcile_is(flood.first, text, &ms) || ms < r->since
+        || ms >= r->until)
+    {
+        return;
+    }
+
+    f = realloc(r->floods, (r->nfloods + 1) * sizeof(*f));
+
+    if (f == NULL) {
+        sp_cli_error("no memory for the floods: give --since and --until");
+        exit(SP_CLI_REFUSED);
+    }
+
+    r->floods = f;
+    f += r->nfloods++;
+    f->text = sp_cli_copy(line->text);
+    r->flooded += flood.n;
+
+    if (sp_line_read(&own, (sp_str_t) { line->text.len,
+                     (unsigned char *) f->text }, &why) != SP_OK
+        || sp_flood_read(&f->flood, &own) != SP_OK)
+    {
+        r->nfloods--;
+        free(f->text);
+    }
+}
+
+
+static int
+sp_reconcile_flooded(sp_reconcile_t *r, const char *id)
+{
+    size_t  i;
+
+    for (i = 0; i < r->nfloods; i++) {
+        if (sp_flood_has(&r->floods[i].flood, sp_cstr(id))) {
+            r->flood_answers++;
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -431,6 +496,9 @@ sp_reconcile_answer(sp_reconcile_t *r, const char *id)
     if (row != NULL) {
         row->answers++;
 
+    } else if (sp_reconcile_flooded(r, id)) {
+        return;
+
     } else if (r->plain) {
         r->unrecorded++;
 
@@ -500,6 +568,13 @@ sp_reconcile_compare(sp_reconcile_t *r)
         {
             sp_reconcile_find(r, SP_RC_ATTEMPTS, row->id);
         }
+    }
+
+    if (r->has_access && !r->plain && r->flood_answers != r->flooded) {
+        (void) snprintf(text, sizeof(text), "%llu of %llu",
+                        (unsigned long long) r->flood_answers,
+                        (unsigned long long) r->flooded);
+        sp_reconcile_find(r, SP_RC_FLOOD, text);
     }
 
     if (r->has_count && r->expected != r->attempts) {

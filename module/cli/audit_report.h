@@ -91,6 +91,7 @@ typedef struct {
     uint64_t             totals[SP_REPORT_BARS];
     uint64_t             appeals;
     sp_report_time_t     time;
+    uint64_t             weight;        /* verdicts that a line stands for */
     sp_tally_t           tallies[SP_REPORT_SORTS];
     sp_report_rev_t      revs[SP_REPORT_REVS];
     unsigned             nrevs;
@@ -107,7 +108,9 @@ sp_rc_t sp_report_write(const sp_report_t *report, const char *dir,
     const char *file);
 
 /* report_time.c */
-void sp_report_time(sp_report_time_t *time, int64_t at, unsigned bar);
+/* "n" verdicts at a time, in unix seconds. */
+void sp_report_time(sp_report_time_t *time, int64_t at, unsigned bar,
+    uint64_t n);
 
 
 #endif /* SP_CLI_AUDIT_REPORT_H */

@@ -214,7 +214,7 @@ sp_retire_kept(void *ctx, const sp_lane_t *lane)
     line = &lane->line;
     keep = line->type == SP_LINE_APPEAL;
 
-    if (line->type == SP_LINE_DECISION) {
+    if (line->type == SP_LINE_DECISION || line->type == SP_LINE_FLOOD) {
 
         for (i = 0; i < SP_RETIRE_CLASSES; i++) {
             keep |= (retire->classes & 1u << i) != 0

@@ -13,6 +13,7 @@
 #include "sp_reason.h"
 
 #include "audit_filter.h"
+#include "flood.h"
 #include "prove.h"
 
 
@@ -30,6 +31,7 @@ typedef struct {
 
 static int sp_cli_audit_show_run(const sp_cli_args_t *args);
 static void sp_show_line(void *ctx, const sp_lane_t *lane);
+static void sp_show_one(sp_show_t *show);
 static int sp_show_order(const void *one, const void *two);
 static void sp_show_print(const sp_show_t *show, size_t from);
 static void sp_show_row(const sp_line_t *line);
@@ -106,6 +108,10 @@ sp_cli_audit_show_run(const sp_cli_args_t *args)
         qsort(show.found, show.n, sizeof(*show.found), sp_show_order);
     }
 
+    if (args->nargs == 2) {
+        sp_show_one(&show);
+    }
+
     rc = show.n != 0 ? SP_CLI_FINE : SP_CLI_DIFFERS;
 
     if (text != NULL) {
@@ -130,18 +136,58 @@ sp_cli_audit_show_run(const sp_cli_args_t *args)
 static void
 sp_show_line(void *ctx, const sp_lane_t *lane)
 {
-    sp_str_t    id;
-    sp_show_t  *show = ctx;
+    sp_str_t     id;
+    sp_flood_t   flood;
+    const char  *want;
+    sp_show_t   *show = ctx;
 
-    if (show->args->nargs == 2
-        && (sp_line_word(&lane->line, SP_LM_ID, &id) != SP_OK
-            || !sp_str_eq(id, sp_cstr(show->args->args[1]))))
+    want = show->args->nargs == 2 ? show->args->args[1] : NULL;
+
+    if (want != NULL && sp_flood_read(&flood, &lane->line) == SP_OK) {
+
+        if (!sp_flood_has(&flood, sp_cstr(want))) {
+            return;
+        }
+
+    } else if (want != NULL
+               && (sp_line_word(&lane->line, SP_LM_ID, &id) != SP_OK
+                   || !sp_str_eq(id, sp_cstr(want))))
     {
         return;
     }
 
     if (sp_filter_is(&show->filter, &lane->line)) {
         sp_found_add(&show->found, &show->n, lane);
+    }
+}
+
+
+/* A decision's own line says more than the floods that came with it. */
+
+static void
+sp_show_one(sp_show_t *show)
+{
+    size_t       i, n;
+    sp_line_t    line;
+    const char  *why;
+    sp_found_t   own;
+
+    for (i = 0, n = show->n; i < show->n && n == show->n; i++) {
+        (void) sp_line_read(&line, (sp_str_t) { show->found[i].len,
+                            (unsigned char *) show->found[i].text }, &why);
+        n = line.type == SP_LINE_DECISION ? i : show->n;
+    }
+
+    if (n == show->n) {
+        return;
+    }
+
+    own = show->found[n];
+    show->found[n] = show->found[0];
+    show->found[0] = own;
+
+    while (show->n > 1) {
+        free(show->found[--show->n].text);
     }
 }
 
@@ -197,8 +243,9 @@ sp_show_print(const sp_show_t *show, size_t from)
 static void
 sp_show_row(const sp_line_t *line)
 {
-    size_t    i;
-    sp_str_t  cells[8];
+    size_t      i;
+    sp_str_t    cells[8];
+    sp_flood_t  flood;
 
     static const int  widths[] = { 27, 8, 24, 24, 16, 16, 3, 0 };
 
@@ -220,10 +267,19 @@ sp_show_row(const sp_line_t *line)
         }
 
         sp_cli_print_safe(stdout, cells[i]);
-        printf("%*s%s", widths[i] > (int) cells[i].len
-               ? widths[i] - (int) cells[i].len : 0, "",
-               i + 1 < sp_nelts(cells) ? " " : "\n");
+
+        if (i + 1 < sp_nelts(cells)) {
+            printf("%*s ", widths[i] > (int) cells[i].len
+                   ? widths[i] - (int) cells[i].len : 0, "");
+        }
     }
+
+    if (sp_flood_read(&flood, line) == SP_OK) {
+        printf(" and so on, %llu in all, to ", (unsigned long long) flood.n);
+        sp_cli_print_safe(stdout, flood.last);
+    }
+
+    putchar('\n');
 }
 
 

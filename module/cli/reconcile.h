@@ -11,6 +11,7 @@
 #define SP_CLI_RECONCILE_H
 
 
+#include "flood.h"
 #include "prove.h"
 
 
@@ -20,6 +21,7 @@
 
 typedef enum {
     SP_RC_ACCESS_TWICE = 0,   /* answered twice by the access log */
+    SP_RC_FLOOD,              /* more or fewer of floods than counted */
     SP_RC_ACCESS_ALIEN,       /* answered, and not recorded */
     SP_RC_RECORD_ALONE,       /* recorded, and in no access log */
     SP_RC_UP_NAMELESS,        /* at the upstream without an id */
@@ -43,6 +45,13 @@ typedef struct {
 } sp_reconcile_row_t;
 
 
+/* The text that a flood's ids are in, which is ours. */
+typedef struct {
+    sp_flood_t  flood;
+    char       *text;
+} sp_reconcile_flood_t;
+
+
 typedef struct {
     sp_reconcile_row_t  *rows;          /* by id */
     size_t               n;
@@ -51,6 +60,11 @@ typedef struct {
     uint64_t             since;         /* ms of unix time, as ids have it */
     uint64_t             until;
     int                  plain;         /* plain allows are not recorded */
+
+    sp_reconcile_flood_t *floods;
+    size_t               nfloods;
+    uint64_t             flooded;       /* verdicts that they count */
+    uint64_t             flood_answers; /* of the access log */
 
     uint64_t             settles;
     uint64_t             attempts;

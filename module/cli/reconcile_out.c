@@ -19,6 +19,7 @@ static const struct {
     const char  *text;
 } sp_reconcile_kinds[] = {
     { "answered_twice", "answers more than one of a decision" },
+    { "flood_differs", "answered of floods, which count otherwise" },
     { "answered_unrecorded", "answered, and no decision is recorded" },
     { "recorded_unanswered", "recorded, and not in the access log" },
     { "arrived_nameless", "arrived at the upstream without an id" },
@@ -60,9 +61,9 @@ sp_reconcile_json(const sp_reconcile_t *r, int differs)
     size_t   i, k;
     json_t  *json, *found, *ids;
 
-    json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:I}", "result",
-                     differs ? "differs" : "agrees", "decisions",
-                     (json_int_t) r->n, "settles", (json_int_t) r->settles,
+    json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I}",
+                     "result", differs ? "differs" : "agrees", "decisions",
+                     (json_int_t) r->n, "flooded", (json_int_t) r->flooded, "settles", (json_int_t) r->settles,
                      "attempts", (json_int_t) r->attempts, "answers",
                      r->has_access ? json_integer((json_int_t) r->answers)
                                    : json_null(), "answers_without_id",
@@ -103,6 +104,12 @@ sp_reconcile_text(const sp_reconcile_t *r, int differs)
     size_t  i, k;
 
     printf("decisions    %zu\n", r->n);
+
+    if (r->flooded != 0) {
+        printf("floods       %zu, of %llu refusals\n", r->nfloods,
+               (unsigned long long) r->flooded);
+    }
+
     printf("settled      %llu, %llu attempts at the upstream\n",
            (unsigned long long) r->settles, (unsigned long long) r->attempts);
 

@@ -83,7 +83,12 @@ sp_report_lane(sp_report_t *report, sp_lane_t *lane)
             continue;
         }
 
-        if (line->type == SP_LINE_DECISION) {
+        report->weight = 1;
+
+        if (line->type == SP_LINE_DECISION
+            || (line->type == SP_LINE_FLOOD
+                && sp_line_uint(line, SP_LM_N, &report->weight) == SP_OK))
+        {
             sp_report_decision(report, line, us);
 
         } else if (line->type == SP_LINE_LOST
@@ -157,18 +162,26 @@ sp_report_decision(sp_report_t *report, const sp_line_t *line, uint64_t us)
     bar = sp_report_bar(record, column);
     law = bar == SP_CLASS_LEGAL || bar == SP_CLASS_RISK;
 
-    if (report->decisions++ == 0 || us < report->first) {
+    if (report->decisions == 0 || us < report->first) {
         report->first = us;
     }
 
+    report->decisions += report->weight;
+
     report->last = sp_max(report->last, us);
-    report->totals[bar]++;
-    report->observed += column != SP_REPORT_N_ALLOW
-                        && json_is_false(json_object_get(record, "enforced"));
+    report->totals[bar] += report->weight;
+
+    if (column != SP_REPORT_N_ALLOW
+        && json_is_false(json_object_get(record, "enforced")))
+    {
+        report->observed += report->weight;
+    }
+
     report->excepted += column == SP_REPORT_N_ALLOW
                         && json_array_size(json_object_get(record, "lifted"))
                            != 0;
-    sp_report_time(&report->time, (int64_t) (us / 1000000), bar);
+    sp_report_time(&report->time, (int64_t) (us / 1000000), bar,
+                   report->weight);
     sp_report_names(report, record, column, law);
     sp_report_rev(report, record, us, column);
     sp_report_keep(report, record, line, us);
@@ -240,9 +253,9 @@ sp_report_count(sp_report_t *report, sp_report_sort_t sort, sp_str_t name,
     }
 
     row = sp_tally_row(&report->tallies[sort], name);
-    row->n[column]++;
-    row->n[SP_REPORT_N_LAW] += law;
-    row->n[SP_REPORT_N_UNSURE] += unsure;
+    row->n[column] += report->weight;
+    row->n[SP_REPORT_N_LAW] += law * report->weight;
+    row->n[SP_REPORT_N_UNSURE] += unsure * report->weight;
 }
 
 

@@ -43,7 +43,7 @@ sp_report_floor(int64_t at, int64_t width)
 
 
 void
-sp_report_time(sp_report_time_t *time, int64_t at, unsigned bar)
+sp_report_time(sp_report_time_t *time, int64_t at, unsigned bar, uint64_t n)
 {
     int64_t            low, high, width, from, to;
     unsigned           i, k;
@@ -85,5 +85,5 @@ sp_report_time(sp_report_time_t *time, int64_t at, unsigned bar)
         *time = wide;
     }
 
-    time->bars[sp_report_floor(at, width) - time->first][bar]++;
+    time->bars[sp_report_floor(at, width) - time->first][bar] += n;
 }

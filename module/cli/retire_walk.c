@@ -232,9 +232,10 @@ sp_retire_keeps(const sp_retire_t *retire, const sp_line_t *line)
 {
     sp_str_t  id;
 
-    return (line->type == SP_LINE_DECISION || line->type == SP_LINE_SETTLE)
-           && sp_line_word(line, line->type == SP_LINE_DECISION ? SP_LM_ID
-                                                                : SP_LM_OF,
+    return (line->type == SP_LINE_DECISION || line->type == SP_LINE_FLOOD
+            || line->type == SP_LINE_SETTLE)
+           && sp_line_word(line, line->type == SP_LINE_SETTLE ? SP_LM_OF
+                                                              : SP_LM_ID,
                            &id) == SP_OK
            && json_object_getn(retire->ids, (const char *) id.data, id.len)
               != NULL;

@@ -17,9 +17,6 @@ static ngx_uint_t ngx_http_sallyport_audit_must(
     ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_audit_request_id(
     ngx_http_sallyport_audit_t *audit, ngx_http_request_t *r, sp_str_t *id);
-static size_t ngx_http_sallyport_audit_address(
-    ngx_http_sallyport_audit_t *audit, ngx_http_sallyport_ctx_t *ctx,
-    u_char *buf);
 static const char *ngx_http_sallyport_audit_address_from(
     ngx_http_sallyport_audit_t *audit, ngx_http_request_t *r);
 static ngx_inline u_char *ngx_http_sallyport_audit_base32(u_char *p,
@@ -215,6 +212,11 @@ ngx_http_sallyport_audit_decision(ngx_http_sallyport_ctx_t *ctx)
         goto failed;
     }
 
+    if (ngx_http_sallyport_flood(audit, ctx)) {
+        ctx->recorded = 1;
+        return NGX_OK;
+    }
+
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
 
         settle = ngx_http_sallyport_settle_alloc(ctx);
@@ -398,7 +400,7 @@ ngx_http_sallyport_audit_request_id(ngx_http_sallyport_audit_t *audit,
 
 /* A client without an address, on a unix socket, has an empty one. */
 
-static size_t
+size_t
 ngx_http_sallyport_audit_address(ngx_http_sallyport_audit_t *audit,
     ngx_http_sallyport_ctx_t *ctx, u_char *buf)
 {

@@ -120,6 +120,8 @@ typedef struct {
     ngx_msec_t                    retry;       /* no lane is opened before */
     time_t                        logged;      /* last complaint */
     time_t                        warned;      /* last word about its room */
+    time_t                        flood_second;
+    ngx_uint_t                    flood_lines; /* of refusals, in it */
     ngx_err_t                     err;
     ngx_queue_t                   open;
     ngx_queue_t                   due;
@@ -147,6 +149,7 @@ struct ngx_http_sallyport_audit_s {
     u_char                        key[32];
     off_t                         segment;     /* bytes */
     off_t                         quota;       /* bytes; 0: none */
+    ngx_uint_t                    flood;       /* lines a second; 0: any */
     ngx_uint_t                    allows;      /* of 10000 plain ones */
     ngx_uint_t                    plain;       /* unsigned  plain:1; */
     ngx_uint_t                    serve;       /* on_full=count */
@@ -214,9 +217,38 @@ void ngx_http_sallyport_lane_lost(ngx_http_sallyport_audit_t *audit,
 void ngx_http_sallyport_lane_tell_lost(ngx_http_sallyport_audit_t *audit);
 void ngx_http_sallyport_lane_due(ngx_http_sallyport_audit_t *audit);
 
+/* A line of what was counted; there must be room for it. */
+void ngx_http_sallyport_lane_flood(ngx_http_sallyport_audit_t *audit,
+    const sp_tail_flood_t *flood);
+
 /* First and last line of a file; there is always room for the latter. */
 void ngx_http_sallyport_lane_segment(ngx_http_sallyport_audit_t *audit);
 void ngx_http_sallyport_lane_close(ngx_http_sallyport_audit_t *audit);
+
+
+/* flood.c: refusals that are counted instead of written one by one. */
+
+/* 1: the verdict, which may be written, is in a count that will be. */
+ngx_uint_t ngx_http_sallyport_flood(ngx_http_sallyport_audit_t *audit,
+    ngx_http_sallyport_ctx_t *ctx);
+
+/* 1 if there are counts that no line tells of. */
+ngx_uint_t ngx_http_sallyport_flooded(ngx_http_sallyport_lane_t *lane);
+
+/* Writes those of seconds that are over, or all, as far as there is room. */
+void ngx_http_sallyport_flood_tell(ngx_http_sallyport_audit_t *audit,
+    ngx_uint_t all);
+
+/*
+ * Takes over the counts of a tail whose worker is no more. NGX_ERROR: there
+ * is no room for that now, and "dead" has the rest.
+ */
+ngx_int_t ngx_http_sallyport_flood_adopt(ngx_http_sallyport_audit_t *audit,
+    sp_tail_t *dead);
+
+/* Its verdicts are lost: their file was taken away, and nothing can be had. */
+void ngx_http_sallyport_flood_drop(ngx_http_sallyport_audit_t *audit,
+    sp_tail_t *dead);
 
 
 /* wait.c: the lane's timer, and those who wait for room. */
@@ -282,6 +314,10 @@ void ngx_http_sallyport_tail_adopt(ngx_http_sallyport_audit_t *audit,
 /* audit.c */
 
 size_t ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
+    ngx_http_sallyport_ctx_t *ctx, u_char *buf);
+
+/* Of the client, as it is recorded, into 64 bytes; returns its length. */
+size_t ngx_http_sallyport_audit_address(ngx_http_sallyport_audit_t *audit,
     ngx_http_sallyport_ctx_t *ctx, u_char *buf);
 
 void ngx_http_sallyport_audit_stamp(ngx_http_sallyport_audit_t *audit,

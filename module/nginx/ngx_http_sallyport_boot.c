@@ -15,6 +15,7 @@
 
 
 #define NGX_HTTP_SALLYPORT_AUDIT_SEGMENT  (64 * 1024 * 1024)
+#define NGX_HTTP_SALLYPORT_AUDIT_FLOOD    1000    /* lines a second */
 #define NGX_HTTP_SALLYPORT_AUDIT_KEY_MIN  16
 #define NGX_HTTP_SALLYPORT_AUDIT_KEY_MAX  4096
 
@@ -57,6 +58,7 @@ ngx_http_sallyport_audit_create(ngx_conf_t *cf,
 
     audit->dir = value[1];
     audit->segment = NGX_HTTP_SALLYPORT_AUDIT_SEGMENT;
+    audit->flood = NGX_HTTP_SALLYPORT_AUDIT_FLOOD;
     audit->lane.tail_fd = NGX_INVALID_FILE;
 
     for (i = 2; i < cf->args->nelts; i++) {
@@ -97,6 +99,8 @@ static ngx_int_t
 ngx_http_sallyport_audit_option(ngx_conf_t *cf,
     ngx_http_sallyport_audit_t *audit, ngx_str_t *value)
 {
+    ngx_int_t  n;
+
     if (ngx_strncmp(value->data, "allows=", 7) == 0) {
         return ngx_http_sallyport_audit_share(cf, audit, value);
     }
@@ -131,6 +135,15 @@ ngx_http_sallyport_audit_option(ngx_conf_t *cf,
                                              &audit->quota);
     }
 
+    if (ngx_strncmp(value->data, "flood=", 6) == 0) {
+        n = ngx_atoi(value->data + 6, value->len - 6);
+
+        if (n != NGX_ERROR) {
+            audit->flood = (ngx_uint_t) n;
+            return NGX_OK;
+        }
+    }
+
     if (ngx_strncmp(value->data, "key=", 4) == 0 && value->len > 4) {
         audit->key_file.data = value->data + 4;
         audit->key_file.len = value->len - 4;
@@ -140,6 +153,7 @@ ngx_http_sallyport_audit_option(ngx_conf_t *cf,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "sallyport_audit: unknown \"%V\"; known are "
                        "allows=on|excepted|N%%, segment=SIZE, quota=SIZE, "
+                       "flood=N (lines a second, 0: all), "
                        "on_full=refuse|count, addresses=pseudonym|plain and "
                        "key=FILE", value);
 
@@ -335,6 +349,7 @@ ngx_http_sallyport_audit_known(ngx_conf_t *cf,
         if (known[i]->allows == audit->allows
             && known[i]->plain == audit->plain
             && known[i]->segment == audit->segment
+            && known[i]->flood == audit->flood
             && known[i]->quota == audit->quota
             && known[i]->serve == audit->serve
             && known[i]->key_file.len == audit->key_file.len

@@ -53,14 +53,14 @@ ngx_http_sallyport_lane_init(ngx_http_sallyport_audit_t *audit)
     lane->timer.log = ngx_cycle->log;
     lane->timer.cancelable = 1;
 
-    ngx_http_sallyport_tail_adopt(audit, ngx_cycle->log);
-
     /*
      * A worker that cannot write starts nevertheless: it refuses, says so
      * in its health, and goes on trying.
      */
 
     (void) ngx_http_sallyport_lane_prepare(audit);
+
+    ngx_http_sallyport_tail_adopt(audit, ngx_cycle->log);
     ngx_http_sallyport_lane_arm(audit);
 
     return NGX_OK;
@@ -89,6 +89,7 @@ ngx_http_sallyport_lane_exit(ngx_http_sallyport_audit_t *audit)
 
     if (lane->begun) {
 
+        ngx_http_sallyport_flood_tell(audit, 1);
         ngx_http_sallyport_lane_tell_lost(audit);
         ngx_http_sallyport_lane_close(audit);
 
@@ -297,9 +298,11 @@ ngx_http_sallyport_lane_swap(ngx_http_sallyport_audit_t *audit)
 static void
 ngx_http_sallyport_lane_gone(ngx_http_sallyport_audit_t *audit)
 {
+    sp_tail_t                   dead;
     ngx_http_sallyport_lane_t  *lane;
 
     lane = &audit->lane;
+    dead = *lane->tail;
 
     lane->err = lane->drain->err;
     ngx_http_sallyport_lane_complain(audit, "its files are not as they were");
@@ -316,7 +319,11 @@ ngx_http_sallyport_lane_gone(ngx_http_sallyport_audit_t *audit)
     lane->begun = 0;
     lane->retry = 0;
 
-    (void) ngx_http_sallyport_lane_prepare(audit);
+    if (ngx_http_sallyport_lane_prepare(audit) == NGX_OK) {
+        (void) ngx_http_sallyport_flood_adopt(audit, &dead);
+    }
+
+    ngx_http_sallyport_flood_drop(audit, &dead);
 }
 
 
@@ -353,6 +360,7 @@ ngx_http_sallyport_lane_tick(ngx_http_sallyport_audit_t *audit)
 
     if (ngx_http_sallyport_lane_room(audit) == NGX_OK) {
         ngx_http_sallyport_lane_tell_lost(audit);
+        ngx_http_sallyport_flood_tell(audit, 0);
     }
 
     (void) ngx_http_sallyport_lane_swap(audit);

@@ -124,6 +124,27 @@ ngx_http_sallyport_lane_decision(ngx_http_sallyport_audit_t *audit,
 }
 
 
+void
+ngx_http_sallyport_lane_flood(ngx_http_sallyport_audit_t *audit,
+    const sp_tail_flood_t *flood)
+{
+    size_t                      len;
+    sp_audit_ctx_t              actx;
+    ngx_http_sallyport_lane_t  *lane;
+
+    lane = &audit->lane;
+
+    ngx_http_sallyport_audit_stamp(audit, &actx);
+
+    len = sp_audit_flood(&actx, flood, lane->chain.seq + 1,
+                         ngx_http_sallyport_lane_at(lane));
+
+    ngx_http_sallyport_lane_add(lane, len);
+
+    ngx_http_sallyport_count(audit->zone, NGX_HTTP_SALLYPORT_C_AUDIT_RECORDS);
+}
+
+
 /* Each file says once which policies its decisions are by. */
 
 static void

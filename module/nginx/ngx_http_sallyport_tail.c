@@ -274,7 +274,7 @@ ngx_http_sallyport_tail_complete(ngx_http_sallyport_audit_t *audit,
         return NGX_ERROR;
     }
 
-    map = mmap(NULL, SP_TAIL_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+    map = mmap(NULL, SP_TAIL_SIZE, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
 
     if (map == MAP_FAILED) {
         return NGX_ERROR;
@@ -283,10 +283,14 @@ ngx_http_sallyport_tail_complete(ngx_http_sallyport_audit_t *audit,
     rc = NGX_ERROR;
 
     if (sp_tail_valid(map, SP_TAIL_SIZE)) {
+        tail = map;
         rc = ngx_http_sallyport_tail_rest(path, map, log);
 
         if (rc == NGX_OK) {
-            tail = map;
+            rc = ngx_http_sallyport_flood_adopt(audit, tail);
+        }
+
+        if (rc == NGX_OK) {
             (void) ngx_atomic_fetch_add(&audit->boot->refused, tail->refused);
             (void) ngx_atomic_fetch_add(&audit->boot->served, tail->served);
         }

@@ -82,6 +82,7 @@ ngx_http_sallyport_lane_arm(ngx_http_sallyport_audit_t *audit)
 
     } else if (lane->begun
                && (lane->ndue || lane->tail->half[lane->half].used
+                   || ngx_http_sallyport_flooded(lane)
                    || !ngx_http_sallyport_drain_free(lane->drain)))
     {
         ms = NGX_HTTP_SALLYPORT_LANE_LAG;

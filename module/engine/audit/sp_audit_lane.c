@@ -12,6 +12,8 @@
 
 static unsigned char *sp_audit_lane(unsigned char *p,
     const sp_audit_ctx_t *ctx);
+static unsigned char *sp_audit_text(unsigned char *p, sp_str_t name,
+    const unsigned char *data, size_t len);
 static unsigned char *sp_audit_time(unsigned char *p, uint64_t wall_us);
 static unsigned char *sp_audit_policy_text(unsigned char *p,
     const sp_policy_t *policy);
@@ -220,6 +222,61 @@ sp_audit_lost(const sp_audit_ctx_t *ctx, const sp_lost_t *lost, uint64_t seq,
     *p++ = '}';
 
     return (size_t) (p - buf);
+}
+
+
+size_t
+sp_audit_flood(const sp_audit_ctx_t *ctx, const sp_tail_flood_t *flood,
+    uint64_t seq, unsigned char *buf)
+{
+    unsigned char  *p;
+
+    p = sp_audit_head(buf, "flood", ctx->keep, ctx->wall_us, ctx->mono_us,
+                      seq);
+    p = sp_audit_text(p, SP_STR(",\"id\":"), flood->first, flood->first_len);
+    p = sp_audit_text(p, SP_STR(",\"last\":"), flood->last, flood->last_len);
+    p = sp_put_lit(p, ",\"who\":{");
+    p = sp_audit_text(p, SP_STR("\"account\":"), flood->who, flood->who_len);
+    p = sp_put_lit(p, "},\"net\":{");
+    p = sp_audit_text(p, SP_STR("\"ip_p\":"), flood->from, flood->from_len);
+    p = flood->throttle ? sp_put_lit(p, "},\"dec\":\"throttle\",\"status\":")
+                        : sp_put_lit(p, "},\"dec\":\"deny\",\"status\":");
+    p = sp_put_uint(p, flood->status);
+    p = sp_audit_text(p, SP_STR(",\"reason\":"), flood->reason,
+                      flood->reason_len);
+    p = sp_put_lit(p, ",\"class\":");
+    p = sp_put_word(p, sp_class_name((sp_class_t) flood->class));
+    p = flood->enforced ? sp_put_lit(p, ",\"enforced\":true,\"n\":")
+                        : sp_put_lit(p, ",\"enforced\":false,\"n\":");
+    p = sp_put_uint(p, flood->n);
+    p = sp_put_lit(p, ",\"since\":");
+    p = sp_audit_time(p, flood->since_us);
+    p = sp_put_lit(p, ",\"until\":");
+    p = sp_audit_time(p, flood->until_us);
+    *p++ = '}';
+
+    return (size_t) (p - buf);
+}
+
+
+/* A member, null if there is nothing. */
+
+static unsigned char *
+sp_audit_text(unsigned char *p, sp_str_t name, const unsigned char *data,
+    size_t len)
+{
+    sp_str_t  text;
+
+    p = sp_put(p, name.data, name.len);
+
+    if (len == 0) {
+        return sp_put_lit(p, "null");
+    }
+
+    text.data = data;
+    text.len = len;
+
+    return sp_put_text(p, text, SP_AUDIT_TEXT);
 }
 
 

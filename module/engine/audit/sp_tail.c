@@ -9,7 +9,16 @@
 #include "sp_tail.h"
 
 
-_Static_assert(sizeof(sp_tail_half_t) == 64 && sizeof(sp_tail_t) == 192,
+#define SP_TAIL_FLOODS_ANY  4     /* free places kept for those of a reason */
+
+
+static int sp_tail_flood_kind(const sp_tail_flood_t *a,
+    const sp_tail_flood_t *b);
+
+
+_Static_assert(sizeof(sp_tail_half_t) == 64
+               && offsetof(sp_tail_t, flood) == 192
+               && sizeof(sp_tail_t) <= SP_TAIL_HEAD,
                "a layout without holes");
 
 
@@ -28,8 +37,9 @@ sp_tail_init(void *map, uint64_t lane)
 int
 sp_tail_valid(const void *map, size_t size)
 {
-    unsigned          i;
-    const sp_tail_t  *tail;
+    unsigned                i;
+    const sp_tail_t        *tail;
+    const sp_tail_flood_t  *flood;
 
     tail = map;
 
@@ -47,7 +57,121 @@ sp_tail_valid(const void *map, size_t size)
         }
     }
 
+    for (i = 0; i < SP_TAIL_FLOODS; i++) {
+        flood = &tail->flood[i];
+
+        if (flood->reason_len > SP_FLOOD_CODE || flood->who_len > SP_FLOOD_WHO
+            || flood->from_len > SP_FLOOD_FROM
+            || flood->first_len > SP_FLOOD_ID
+            || flood->last_len > SP_FLOOD_ID)
+        {
+            return 0;
+        }
+    }
+
     return 1;
+}
+
+
+sp_tail_flood_t *
+sp_tail_flood(sp_tail_t *tail, const sp_tail_flood_t *verdict)
+{
+    unsigned          i, nfree;
+    sp_tail_flood_t  *flood, *room, *any;
+
+    room = any = NULL;
+    nfree = 0;
+
+    for (i = 0; i < SP_TAIL_FLOODS; i++) {
+        flood = &tail->flood[i];
+
+        if (flood->n == 0) {
+            room = flood;
+            nfree++;
+            continue;
+        }
+
+        if (!sp_tail_flood_kind(flood, verdict)) {
+            continue;
+        }
+
+        if (flood->who_len == 0 && flood->from_len == 0) {
+            any = flood;
+        }
+
+        if (flood->who_len == verdict->who_len
+            && flood->from_len == verdict->from_len
+            && memcmp(flood->who, verdict->who, flood->who_len) == 0
+            && memcmp(flood->from, verdict->from, flood->from_len) == 0)
+        {
+            return flood;
+        }
+    }
+
+    if (nfree <= SP_TAIL_FLOODS_ANY && any != NULL) {
+        return any;
+    }
+
+    if (room == NULL) {
+        return NULL;
+    }
+
+    memcpy(room, verdict, sizeof(sp_tail_flood_t));
+
+    room->n = 0;
+    room->told = 0;
+
+    if (nfree <= SP_TAIL_FLOODS_ANY) {
+        room->who_len = 0;
+        room->from_len = 0;
+    }
+
+    return room;
+}
+
+
+/* One line can tell of both. */
+
+static int
+sp_tail_flood_kind(const sp_tail_flood_t *a, const sp_tail_flood_t *b)
+{
+    return a->told == 0 && a->enforced == b->enforced
+           && a->status == b->status && a->throttle == b->throttle
+           && a->reason_len == b->reason_len
+           && memcmp(a->reason, b->reason, a->reason_len) == 0;
+}
+
+
+void
+sp_tail_flood_add(sp_tail_flood_t *flood, const sp_tail_flood_t *more)
+{
+    flood->until_us = more->until_us;
+    flood->last_len = more->last_len;
+    memcpy(flood->last, more->last, more->last_len);
+
+    __atomic_store_n(&flood->n, flood->n + more->n, __ATOMIC_RELEASE);
+}
+
+
+int
+sp_tail_flood_told(const sp_tail_t *tail, const sp_tail_flood_t *flood)
+{
+    unsigned               i;
+    const sp_tail_half_t  *half;
+
+    for (i = 0; flood->told != 0 && i < 2; i++) {
+        half = &tail->half[i];
+
+        if (half->used != 0
+            && (half->segment > flood->told
+                || (half->segment == flood->told
+                    && half->base + half->used > flood->told_at)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
