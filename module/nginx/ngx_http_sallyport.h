@@ -166,6 +166,8 @@ ngx_str_t *ngx_http_sallyport_policy_path(
 
 ngx_int_t ngx_http_sallyport_policy_init_module(ngx_cycle_t *cycle,
     ngx_http_sallyport_policy_t *policy);
+ngx_int_t ngx_http_sallyport_state_init(ngx_cycle_t *cycle,
+    ngx_http_sallyport_main_conf_t *smcf);
 ngx_int_t ngx_http_sallyport_policy_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_main_conf_t *smcf);
 void ngx_http_sallyport_policy_exit_process(

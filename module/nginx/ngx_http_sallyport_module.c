@@ -364,6 +364,10 @@ ngx_http_sallyport_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (ngx_http_sallyport_state_init(cycle, smcf) != NGX_OK) {
+        return ngx_is_init_cycle(cycle->old_cycle) ? NGX_ERROR : NGX_OK;
+    }
+
     policies = smcf->policies.elts;
 
     for (i = 0; i < smcf->policies.nelts; i++) {

@@ -150,12 +150,15 @@ typedef struct {
     uint64_t                      generation;    /* when it was looked at */
     ngx_http_sallyport_loaded_t  *loaded;
     ngx_uint_t                    repeated;  /* refused as it was before */
+    ngx_atomic_t                  unkept;    /* errno of its serial's file */
+    time_t                        unkept_told;   /* of the loop */
 
     /* of the thread alone */
     ngx_http_sallyport_pointer_t  refused;   /* not tried again before */
     ngx_err_t                     refused_err;
     time_t                        again;     /* this second */
     time_t                        pause;     /* seconds */
+    uint64_t                      kept;      /* serial, in sallyport_state */
 } ngx_http_sallyport_watch_t;
 
 
@@ -216,6 +219,16 @@ void ngx_http_sallyport_policy_switch(ngx_http_sallyport_policy_t *policy,
 /* Takes a mutex whose owner may have died: NGX_OK, or NGX_BUSY. */
 ngx_int_t ngx_http_sallyport_policy_take(pthread_mutex_t *mutex,
     ngx_uint_t *died);
+
+
+/* serial.c: what sallyport_state remembers of policies with keys=. */
+
+/* Into a new zone: the highest serial that was ever in force, or 0. */
+ngx_int_t ngx_http_sallyport_serial_init(ngx_http_sallyport_policy_t *policy,
+    ngx_log_t *log);
+
+/* Writes the zone's, if it is higher than what is there; on a thread, too. */
+ngx_err_t ngx_http_sallyport_serial_keep(ngx_http_sallyport_policy_t *policy);
 
 
 /* policy_news.c: what the thread has found, in the event loop. */

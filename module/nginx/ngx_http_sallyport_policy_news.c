@@ -10,6 +10,8 @@
 #include "ngx_http_sallyport_policy.h"
 
 
+static void ngx_http_sallyport_news_unkept(
+    ngx_http_sallyport_policy_t *policy, ngx_log_t *log);
 static void ngx_http_sallyport_news_switch(
     ngx_http_sallyport_policy_t *policy, ngx_log_t *log);
 static void ngx_http_sallyport_news_same(ngx_http_sallyport_policy_t *policy,
@@ -31,6 +33,8 @@ ngx_http_sallyport_policy_news(ngx_http_sallyport_policy_t *policy,
     ngx_http_sallyport_watch_t  *watch;
 
     watch = policy->watch;
+
+    ngx_http_sallyport_news_unkept(policy, log);
 
     switch (__atomic_load_n(&watch->news, __ATOMIC_ACQUIRE)) {
 
@@ -64,6 +68,31 @@ ngx_http_sallyport_policy_news(ngx_http_sallyport_policy_t *policy,
 
     __atomic_store_n(&watch->news, NGX_HTTP_SALLYPORT_NEWS_NONE,
                      __ATOMIC_RELEASE);
+}
+
+
+/* Once an hour: the policy is in force, and its serial will be forgotten. */
+
+static void
+ngx_http_sallyport_news_unkept(ngx_http_sallyport_policy_t *policy,
+    ngx_log_t *log)
+{
+    ngx_err_t                    err;
+    ngx_http_sallyport_watch_t  *watch;
+
+    watch = policy->watch;
+    err = (ngx_err_t) __atomic_load_n(&watch->unkept, __ATOMIC_ACQUIRE);
+
+    if (err == 0 || ngx_time() < watch->unkept_told + 3600) {
+        return;
+    }
+
+    watch->unkept_told = ngx_time();
+
+    ngx_log_error(NGX_LOG_ERR, log, err,
+                  "sallyport: the serial of policy \"%V\" cannot be kept in "
+                  "\"%V\": after a restart an older one may be taken",
+                  &policy->path, &policy->smcf->state);
 }
 
 

@@ -22,6 +22,8 @@
 static void *ngx_http_sallyport_watch(void *data);
 static void ngx_http_sallyport_watch_look(
     ngx_http_sallyport_policy_t *policy);
+static void ngx_http_sallyport_watch_keep(
+    ngx_http_sallyport_policy_t *policy);
 static void ngx_http_sallyport_watch_load(ngx_http_sallyport_policy_t *policy,
     ngx_http_sallyport_pointer_t *seen, ngx_err_t err);
 static ngx_http_sallyport_news_t ngx_http_sallyport_watch_build(
@@ -198,6 +200,8 @@ ngx_http_sallyport_watch_look(ngx_http_sallyport_policy_t *policy)
         return;
     }
 
+    ngx_http_sallyport_watch_keep(policy);
+
     err = ngx_http_sallyport_pointer_find(&policy->path, &seen);
 
     ngx_shmtx_lock(&policy->shpool->mutex);
@@ -239,6 +243,31 @@ ngx_http_sallyport_watch_look(ngx_http_sallyport_policy_t *policy)
     }
 
     ngx_http_sallyport_watch_load(policy, &seen, err);
+}
+
+
+static void
+ngx_http_sallyport_watch_keep(ngx_http_sallyport_policy_t *policy)
+{
+    uint64_t                     serial;
+    ngx_err_t                    err;
+    ngx_http_sallyport_watch_t  *watch;
+
+    watch = policy->watch;
+    serial = __atomic_load_n(&policy->sh->serial, __ATOMIC_RELAXED);
+
+    if (serial == watch->kept) {
+        return;
+    }
+
+    err = ngx_http_sallyport_serial_keep(policy);
+
+    if (err == 0) {
+        watch->kept = serial;
+    }
+
+    __atomic_store_n(&watch->unkept, (ngx_atomic_uint_t) err,
+                     __ATOMIC_RELEASE);
 }
 
 

@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_sallyport_policy_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_sallyport_policy_create_zone(
     ngx_http_sallyport_policy_t *policy, ngx_shm_zone_t *shm_zone);
+static ngx_uint_t ngx_http_sallyport_policy_older(
+    ngx_http_sallyport_policy_t *policy, ngx_log_t *log);
 static ngx_int_t ngx_http_sallyport_policy_mutex(pthread_mutex_t *mutex);
 static ngx_uint_t ngx_http_sallyport_policy_held(
     ngx_http_sallyport_policy_sh_t *sh);
@@ -81,18 +83,30 @@ ngx_http_sallyport_policy_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    if (policy->signers != NULL && !policy->optional && policy->loaded != NULL
-        && policy->loaded->image != NULL
-        && policy->loaded->serial < policy->sh->serial)
+    return ngx_http_sallyport_policy_older(policy, shm_zone->shm.log)
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+/* 1: what was read is signed, and older than what was in force. */
+
+static ngx_uint_t
+ngx_http_sallyport_policy_older(ngx_http_sallyport_policy_t *policy,
+    ngx_log_t *log)
+{
+    if (policy->signers == NULL || policy->optional || policy->loaded == NULL
+        || policy->loaded->image == NULL
+        || policy->loaded->serial >= policy->sh->serial)
     {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "sallyport: policy \"%V\" has serial %uL, and one with "
-                      "serial %uL was in force", &policy->path,
-                      policy->loaded->serial, policy->sh->serial);
-        return NGX_ERROR;
+        return 0;
     }
 
-    return NGX_OK;
+    ngx_log_error(NGX_LOG_EMERG, log, 0,
+                  "sallyport: policy \"%V\" has serial %uL, and one with "
+                  "serial %uL was in force", &policy->path,
+                  policy->loaded->serial, policy->sh->serial);
+
+    return 1;
 }
 
 
@@ -141,6 +155,12 @@ ngx_http_sallyport_policy_create_zone(ngx_http_sallyport_policy_t *policy,
     policy->sh = sh;
     policy->shpool->data = sh;
     policy->shpool->log_nomem = 0;
+
+    if (ngx_http_sallyport_serial_init(policy, shm_zone->shm.log) != NGX_OK
+        || ngx_http_sallyport_policy_older(policy, shm_zone->shm.log))
+    {
+        return NGX_ERROR;
+    }
 
     /* nobody else knows of it yet */
 
@@ -229,6 +249,10 @@ ngx_http_sallyport_policy_init_module(ngx_cycle_t *cycle,
         ngx_http_sallyport_policy_loaded_free(policy->loaded);
         policy->loaded = NULL;
     }
+
+    /* the thread of a worker tells if it cannot be kept, and goes on trying */
+
+    (void) ngx_http_sallyport_serial_keep(policy);
 
     if (rc != NGX_OK && sh->word != 0) {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,

@@ -563,6 +563,7 @@ test('with keys, what is unsigned, altered or older is refused', async (t) => {
         'ops.example.com/policy', '--serial', `${serial}`);
     const g = await following(t, {
         workers: 2,
+        expectLog: [/was in force/],
         before: (h) => {
             keys = h.file('keys');
             fs.writeFileSync(keys, command('keygen', '--out', h.file('key'),
@@ -604,6 +605,23 @@ test('with keys, what is unsigned, altered or older is refused', async (t) => {
     await becomes(g, 'r2');
     put('between', 6);
     await stays('between', /SP107.*serial 6.*serial 7/);
+
+    // Nor after a restart: sallyport_state has the highest.
+    const [kept] = fs.readdirSync(g.file('state'));
+
+    await until(() => /serial 0*7\n/.test(fs.readFileSync(
+        path.join(g.file('state'), kept))), 'the serial is kept');
+    await g.nginx.stop('SIGQUIT');
+    await assert.rejects(g.start(), /serial 6, and one with serial 7 was/);
+
+    g.v.move('r2');
+    fs.appendFileSync(path.join(g.file('state'), kept), 'x');
+    await assert.rejects(g.start(), /is not what was written there/);
+
+    fs.writeFileSync(path.join(g.file('state'), kept), fs.readFileSync(
+        path.join(g.file('state'), kept)).subarray(0, -1));
+    await g.start();
+    assert.equal(await revision(g), 'r2');
 });
 
 
