@@ -11,12 +11,17 @@ import { startFakeRedis } from './fake-redis.mjs';
 export const policy = fs.readFileSync(new URL('policy.yaml', import.meta.url),
     'utf8');
 
-// A gate over a real Redis, with options of the store.
+// How long the store may be silent, ms, before what it said does not count.
+export const LEASE = 1500;
+
+
+// A gate over a real Redis, with options of the store. "port" is where the
+// gate finds it, if something stands in between.
 export async function real(t, store = '', options = {}) {
     const g = await gate(t, { policy, without: ['nginx'], ...options });
 
-    g.options.store =
-        `sallyport_store redis://127.0.0.1:${g.redis.port}/0 ${store};`;
+    g.options.store = 'sallyport_store redis://127.0.0.1:' +
+        `${options.port ?? g.redis.port}/0 ${store};`;
     await g.enrol('acme');
     await g.start();
 
