@@ -254,5 +254,16 @@ sp_rc_t sp_account_own(const sp_account_t *account, sp_str_t name,
 /* Account ids and key names: 1..SP_ID_LEN bytes of [A-Za-z0-9._:@-]. */
 int sp_id_valid(sp_str_t id);
 
+/*
+ * Ids of a reseller's end customers: the same without ':', so that the last
+ * ':' of RESELLER:CUSTOMER is where the one ends and the other begins.
+ */
+#define SP_CUSTOMER_NAME_LEN  (2 * SP_ID_LEN + 1)   /* RESELLER:CUSTOMER */
+
+int sp_customer_valid(sp_str_t id);
+
+/* 1 if the account may call for others, and so has to say for whom. */
+int sp_account_resells(const sp_account_t *account);
+
 
 #endif /* SP_ACCOUNT_H */

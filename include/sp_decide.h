@@ -39,6 +39,7 @@ typedef enum {
     SP_B_KEY = 0,
     SP_B_ACCOUNT,
     SP_B_RECORD,
+    SP_B_CUSTOMER,       /* the reseller's end customer */
     SP_B_ROUTE,
     SP_B_BODY,
     SP_B_TIER,           /* the key or account is not granted the tier */

@@ -66,6 +66,18 @@ typedef enum {
     SP_ACCTFACT_FOUND
 } sp_acctfact_t;
 
+/* What is known of the end customer for whom a reseller calls. */
+typedef enum {
+    SP_CUSTFACT_UNKNOWN = 0, /* nobody looked: refuses if the policy wants it */
+    SP_CUSTFACT_NONE,        /* the account is no reseller, or names nobody */
+    SP_CUSTFACT_PENDING,     /* the body names it, and has not been read */
+    SP_CUSTFACT_MALFORMED,   /* two names, or one that no customer can have */
+    SP_CUSTFACT_FAILED,
+    SP_CUSTFACT_NO_SUCH,
+    SP_CUSTFACT_INVALID,
+    SP_CUSTFACT_FOUND
+} sp_custfact_t;
+
 typedef enum {
     SP_BODYFACT_PENDING = 0,
     SP_BODYFACT_NONE,        /* the route has none and none came */
@@ -82,16 +94,22 @@ typedef struct {
                                             SP_OWN_FACTS_MAX of them */
     sp_keyfact_t         key_state;
     sp_acctfact_t        account_state;
+    sp_custfact_t        customer_state;
     sp_bodyfact_t        body_state;
     sp_route_rc_t        route_state;
     int                  route;          /* index, SP_ROUTE_NONE */
     const sp_key_t      *key;            /* of SP_KEYFACT_FOUND */
     const sp_account_t  *account;        /* of SP_ACCTFACT_FOUND */
+    const sp_account_t  *customer;       /* of SP_CUSTFACT_FOUND */
+    sp_str_t             customer_id;    /* that was asked for, or empty */
+    int                  named;          /* the request names a customer */
     const sp_str_t      *models;         /* nmodels names, each judged */
     uint16_t             nmodels;
     const char          *detail;         /* why a body or record is refused */
     sp_str_t             param;          /* the model that a path names */
-    sp_place_t           places[2 * SP_PLACES_MAX];  /* of account.places */
+    sp_place_t           places[2][2 * SP_PLACES_MAX];  /* of account.places
+                                                           and of the
+                                                           customer's */
 } sp_facts_t;
 
 
@@ -129,6 +147,19 @@ void sp_facts_key(sp_facts_t *facts, sp_keyfact_t state, const sp_key_t *key);
  */
 void sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
     const sp_account_t *account);
+
+/*
+ * 1 if a reseller names an end customer, whose record is then to be asked for
+ * and given to sp_facts_customer(); facts->customer_id is the name, which must
+ * outlive "facts". Otherwise customer.* are set: absent where the account does
+ * not resell or nobody is named, else (two names, or none that a customer may
+ * have) unknown. "several": the request names two. After sp_facts_account().
+ */
+int sp_facts_named(sp_facts_t *facts, sp_str_t name, int several);
+
+/* customer.*. "customer" is the record of SP_CUSTFACT_FOUND. */
+void sp_facts_customer(sp_facts_t *facts, sp_custfact_t state,
+    const sp_account_t *customer);
 
 /*
  * request.stream, .tokens and the models; "body" NULL where there is none.

@@ -33,8 +33,8 @@ sp_cases_t *sp_cases_init(void *room);
 /*
  * The number of a request's case by a policy: from 1, never given to another
  * case again in the table's life. 0: it has none, because its route, body or
- * model is not one whose verdict is kept. The body must have been judged;
- * account.* and key.id are not looked at.
+ * model is not one whose verdict is kept. The body must have been judged, and
+ * facts->named set; account.*, customer.* and key.id are not looked at.
  */
 uint64_t sp_case(sp_cases_t *cases, const sp_policy_t *policy,
     const sp_facts_t *facts);

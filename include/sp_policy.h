@@ -18,7 +18,7 @@
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      5             /* grows with each layout */
+#define SP_POLICY_LAYOUT      6             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256
@@ -54,6 +54,14 @@ typedef enum {
     SP_AGED_RECORD,
     SP_AGED_SOURCES
 } sp_aged_t;
+
+
+/* "customers: {from: ...}": how a reseller names its end customer. */
+typedef enum {
+    SP_CUSTOMERS_NONE = 0,   /* not at all: there are no customer.* */
+    SP_CUSTOMERS_HEADER,
+    SP_CUSTOMERS_BODY        /* by its dialect's field for the end user */
+} sp_customers_t;
 
 
 /*
@@ -223,6 +231,10 @@ int sp_policy_model_tier(const sp_policy_t *policy, sp_str_t model);
 sp_str_t sp_policy_blocked_by(const sp_policy_t *policy);
 
 sp_str_t sp_policy_owner(const sp_policy_t *policy);
+
+/* *header, in small letters, is set where it is one; NULL: not asked for. */
+sp_customers_t sp_policy_customers(const sp_policy_t *policy,
+    sp_str_t *header);
 
 /*
  * "sources: {geoip: {max_age}, record: {max_age}}": seconds after which

@@ -22,6 +22,8 @@ typedef enum {
     SP_K_SOURCE,
     SP_K_STALE,
     SP_K_FACT,
+    SP_K_CUSTOMERS,
+    SP_K_CUSTOMER,
     SP_K_LIST,
     SP_K_MODELS,
     SP_K_TIERS,

@@ -211,7 +211,7 @@ copy_request(request_t *dst, const request_t *src)
             = places == src->account.use_locations
               ? dst->account.use_locations
               : places == src->account.accepted_locations
-                ? dst->account.accepted_locations : dst->facts.places;
+                ? dst->account.accepted_locations : dst->facts.places[0];
     }
 }
 

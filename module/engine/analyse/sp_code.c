@@ -116,6 +116,12 @@ static const sp_code_t  sp_code_table[] = {
       "such a database.",
       NULL, NULL },
 
+    { 212, "error", "nothing says how an end customer is named",
+      "customer.* are facts of a reseller's end customer. A policy that reads "
+      "them says where a request names one: in a header, or in the field that "
+      "the API has for it.",
+      NULL, "customers: {from: {header: X-End-Customer}}" },
+
     { 301, "error", "the condition can never be true",
       "No request fulfils it, whatever its facts are: two parts exclude each "
       "other. A rule like this refuses nobody, or at most those of whom "

@@ -55,6 +55,13 @@ sp_outcome_create(sp_space_t *space, unsigned policy)
 
     o->barred = sp_space_where(space, SP_F_ACCOUNT_STATUS, sp_outcome_barred,
                                NULL);
+
+    if (space->of[SP_F_CUSTOMER_STATUS] >= 0) {
+        o->barred = sp_dd_or(dds, o->barred,
+                             sp_space_where(space, SP_F_CUSTOMER_STATUS,
+                                            sp_outcome_barred, NULL));
+    }
+
     o->denied = o->barred;
     o->opened = SP_DD_FALSE;
 
@@ -91,8 +98,9 @@ static int
 sp_outcome_barred(const sp_space_t *space, const sp_value_t *v,
     const void *arg)
 {
-    return v->u.i == SP_STATUS_SUSPENDED || v->u.i == SP_STATUS_CLOSED
-           || v->u.i == SP_STATUS_REJECTED;
+    return v->state == SP_FACT_KNOWN
+           && (v->u.i == SP_STATUS_SUSPENDED || v->u.i == SP_STATUS_CLOSED
+               || v->u.i == SP_STATUS_REJECTED);
 }
 
 

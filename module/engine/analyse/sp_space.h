@@ -210,6 +210,7 @@ int sp_space_there(const sp_space_t *space, unsigned policy, int field);
 typedef struct {
     sp_facts_t    facts;
     sp_account_t  account;
+    sp_account_t  customer;        /* of which only the status counts */
     sp_key_t      key;
     sp_str_t      model;
     int           status;          /* of the account, as the record says */

@@ -395,6 +395,7 @@ sp_class_outside(const sp_space_t *space, const sp_var_t *var,
     case SP_F_ACCOUNT_TYPE:
     case SP_F_ACCOUNT_LEVEL:
     case SP_F_ACCOUNT_SCREENING:
+    case SP_F_CUSTOMER_STATUS:
         out[n++] = (unsigned char) (cand->v[0].state == SP_FACT_KNOWN
                                     ? cand->v[0].u.i : 0xff);
         break;

@@ -28,6 +28,7 @@ static int sp_flesh_agree(const sp_search_t *s, unsigned at);
 static void sp_flesh_put(const sp_search_t *s, int field, unsigned policy);
 static sp_rc_t sp_flesh_try(sp_search_t *s);
 static void sp_flesh_facts(sp_search_t *s);
+static void sp_flesh_customer(sp_flesh_t *flesh);
 static void sp_flesh_route(sp_search_t *s);
 static int sp_flesh_true(const sp_search_t *s);
 static int sp_flesh_compared(const sp_space_t *space, unsigned var);
@@ -364,6 +365,7 @@ sp_flesh_facts(sp_search_t *s)
 
     sp_flesh_record(space, s->values, flesh);
     sp_facts_account(facts, SP_ACCTFACT_FOUND, &flesh->account);
+    sp_facts_customer(facts, SP_CUSTFACT_NONE, NULL);
 
     facts->body_state = SP_BODYFACT_FINE;
     facts->v[SP_F_REQUEST_STREAM].state = SP_FACT_KNOWN;
@@ -393,7 +395,38 @@ sp_flesh_facts(sp_search_t *s)
         }
     }
 
+    sp_flesh_customer(flesh);
     sp_flesh_route(s);
+}
+
+
+/* Facts of a customer come of a record; only its status is read from it. */
+
+static void
+sp_flesh_customer(sp_flesh_t *flesh)
+{
+    int                field;
+    sp_facts_t        *facts;
+    const sp_value_t  *status;
+
+    facts = &flesh->facts;
+    status = &facts->v[SP_F_CUSTOMER_STATUS];
+
+    for (field = SP_F_CUSTOMER_ID; field <= SP_F_CUSTOMER_LINKAGE; field++) {
+
+        if (facts->v[field].state == SP_FACT_ABSENT) {
+            continue;
+        }
+
+        memset(&flesh->customer, 0, sizeof(flesh->customer));
+        flesh->customer.status = status->state == SP_FACT_KNOWN
+                                 ? (uint8_t) status->u.i : SP_STATUS_VERIFIED;
+
+        facts->customer_state = SP_CUSTFACT_FOUND;
+        facts->customer = &flesh->customer;
+
+        return;
+    }
 }
 
 

@@ -23,6 +23,8 @@ static void sp_theory_add(sp_space_t *space, sp_dd_t rule);
 static sp_dd_t sp_theory_is(sp_space_t *space, int field, int64_t number);
 static sp_dd_t sp_theory_some(sp_space_t *space, int field, int absent);
 static void sp_theory_record(sp_space_t *space);
+static sp_dd_t sp_theory_there(sp_space_t *space, int field);
+static void sp_theory_customer(sp_space_t *space);
 static void sp_theory_need(sp_space_t *space, sp_dd_t when, int field);
 static int sp_theory_public(const sp_cand_t *a, const sp_cand_t *b);
 static int sp_theory_model(const sp_cand_t *a, const sp_cand_t *b);
@@ -42,6 +44,7 @@ sp_space_theory(sp_space_t *space)
     space->theory = SP_DD_TRUE;
 
     sp_theory_record(space);
+    sp_theory_customer(space);
 
     sp_theory_relation(space, space->of[SP_F_IP_ADDR],
                        space->of[SP_F_IP_COUNTRY], sp_theory_public);
@@ -193,6 +196,44 @@ sp_theory_record(sp_space_t *space)
                             SP_SCREENING_NONE);
         sp_theory_need(space, sp_dd_minus(dds, verified, none),
                        SP_F_ACCOUNT_SCREENED_AGE);
+    }
+}
+
+
+/* A class in which all have a value, if only one that is not known. */
+
+static sp_dd_t
+sp_theory_there(sp_space_t *space, int field)
+{
+    return sp_dd_not(space->dds, sp_theory_some(space, field, 1));
+}
+
+
+/* Where a customer has a record it has an id, and what all records have. */
+
+static void
+sp_theory_customer(sp_space_t *space)
+{
+    int  field;
+
+    if (space->of[SP_F_CUSTOMER_ID] < 0) {
+        return;
+    }
+
+    for (field = SP_F_CUSTOMER_ID + 1; field <= SP_F_CUSTOMER_LINKAGE;
+         field++)
+    {
+        if (space->of[field] < 0) {
+            continue;
+        }
+
+        sp_theory_need(space, sp_theory_there(space, field),
+                       SP_F_CUSTOMER_ID);
+
+        if (!sp_field(field - SP_F_CUSTOMER_ID + SP_F_ACCOUNT_ID)->optional) {
+            sp_theory_need(space, sp_theory_there(space, SP_F_CUSTOMER_ID),
+                           field);
+        }
     }
 }
 

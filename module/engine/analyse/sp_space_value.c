@@ -195,8 +195,10 @@ sp_value_words(sp_space_t *space, sp_var_t *var, int field)
     const sp_field_t  *row;
 
     row = sp_space_row(space, field);
-    first = field == SP_F_ACCOUNT_STATUS ? SP_STATUS_VERIFIED
-            : field == SP_F_ACCOUNT_TYPE ? SP_TYPE_ORGANIZATION : 0;
+    first = field == SP_F_ACCOUNT_STATUS || field == SP_F_CUSTOMER_STATUS
+            ? SP_STATUS_VERIFIED
+            : field == SP_F_ACCOUNT_TYPE || field == SP_F_CUSTOMER_TYPE
+            ? SP_TYPE_ORGANIZATION : 0;
 
     memset(&v, 0, sizeof(v));
     v.state = SP_FACT_KNOWN;
@@ -248,6 +250,8 @@ sp_value_numbers(sp_space_t *space, sp_var_t *var, int field)
 
     case SP_F_ACCOUNT_EXPIRED_FOR:
     case SP_F_ACCOUNT_END_USE_EXPIRED_FOR:
+    case SP_F_CUSTOMER_EXPIRED_FOR:
+    case SP_F_CUSTOMER_END_USE_EXPIRED_FOR:
         sp_value_number(space, var, field, -90 * 86400);
         break;
 

@@ -24,6 +24,7 @@ static const char *const  sp_builtin_names[] = {
     [SP_B_KEY] = "builtin:key",
     [SP_B_ACCOUNT] = "builtin:account",
     [SP_B_RECORD] = "builtin:record",
+    [SP_B_CUSTOMER] = "builtin:customer",
     [SP_B_ROUTE] = "builtin:route",
     [SP_B_BODY] = "builtin:body",
     [SP_B_TIER] = "builtin:tier",
@@ -239,6 +240,68 @@ sp_builtin_account(const sp_facts_t *facts, sp_match_t *match)
     }
 
     sp_builtin_match(match, SP_B_ACCOUNT, reason, SP_TRUE, 0);
+
+    return 1;
+}
+
+
+/*
+ * Of a customer whose record is closed or suspended the reseller learns that it
+ * is refused. Whoever is named without a record is nobody who was accepted.
+ */
+
+int
+sp_builtin_customer(const sp_facts_t *facts, sp_stage_t stage,
+    sp_match_t *match)
+{
+    int             failed;
+    sp_truth_t      truth;
+    sp_reason_id_t  reason;
+
+    if (facts->account_state != SP_ACCTFACT_FOUND) {
+        return 0;    /* and is refused because of that */
+    }
+
+    truth = SP_TRUE;
+    failed = 0;
+
+    switch (facts->customer_state) {
+
+    case SP_CUSTFACT_NONE:
+        return 0;
+
+    case SP_CUSTFACT_FOUND:
+
+        if (facts->customer->status < SP_STATUS_REJECTED) {
+            return 0;
+        }
+
+        reason = SP_R_RESELL_DENIED;
+        break;
+
+    case SP_CUSTFACT_NO_SUCH:
+    case SP_CUSTFACT_MALFORMED:
+        reason = SP_R_RESELL_UNKNOWN;
+        break;
+
+    case SP_CUSTFACT_INVALID:
+        reason = SP_R_KYC_RECORD_INVALID;
+        break;
+
+    case SP_CUSTFACT_PENDING:
+        if (stage == SP_STAGE_HEAD) {
+            return 0;
+        }
+
+        /* fall through */
+
+    default: /* SP_CUSTFACT_UNKNOWN, SP_CUSTFACT_FAILED */
+        reason = SP_R_VERIFICATION_UNAVAILABLE;
+        truth = SP_UNSURE;
+        failed = facts->customer_state == SP_CUSTFACT_FAILED;
+    }
+
+    sp_builtin_match(match, SP_B_CUSTOMER, reason, truth, failed);
 
     return 1;
 }

@@ -18,6 +18,10 @@
 unsigned sp_builtin_check(const sp_facts_t *facts, sp_stage_t stage,
     sp_match_t *matches);
 
+/* The end customer, where the policy says how one is named. */
+int sp_builtin_customer(const sp_facts_t *facts, sp_stage_t stage,
+    sp_match_t *match);
+
 /* The tiers that key and account are granted; 1 with a match. */
 int sp_builtin_tier(const sp_facts_t *facts, sp_match_t *match);
 

@@ -173,6 +173,7 @@ sp_case_take(const sp_facts_t *facts, sp_case_t *c)
     c->word[2] |= sp_case_small(facts, SP_F_IP_RELAY, &odd) << 44;
     c->word[2] |= (sp_case_small(facts, SP_F_REQUEST_STREAM, &odd) & 15) << 55;
     c->word[2] |= (uint64_t) facts->v[SP_F_MODEL_ID].state << 59;
+    c->word[2] |= (uint64_t) (facts->named != 0) << 62;
 
     c->len = 0;
 

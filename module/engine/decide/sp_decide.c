@@ -270,6 +270,11 @@ sp_decide_builtins(sp_decision_state_t *d)
 
     if (d->model == 0) {
         n = sp_builtin_check(d->facts, d->stage, matches);
+
+        if (d->policy->customers != SP_CUSTOMERS_NONE) {
+            n += (unsigned) sp_builtin_customer(d->facts, d->stage,
+                                                &matches[n]);
+        }
     }
 
     n += (unsigned) sp_builtin_tier(d->facts, &matches[n]);

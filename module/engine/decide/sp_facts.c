@@ -10,7 +10,10 @@
 #include "sp_facts.h"
 
 
-static void sp_facts_from_record(sp_facts_t *facts, sp_fact_state_t state);
+static void sp_facts_from(sp_facts_t *facts, sp_source_t source,
+    sp_fact_state_t state);
+static inline void sp_facts_record(sp_facts_t *facts, int from,
+    const sp_account_t *account, sp_place_t *places);
 static void sp_facts_from_body(sp_facts_t *facts, sp_fact_state_t state);
 static inline void sp_facts_known(sp_facts_t *facts, int field,
     int64_t value);
@@ -22,7 +25,8 @@ static inline void sp_facts_place(sp_facts_t *facts, int field,
     sp_place_t place);
 static inline void sp_facts_since(sp_facts_t *facts, int field,
     int64_t when);
-static void sp_facts_places(sp_facts_t *facts, const sp_account_t *account);
+static void sp_facts_places(sp_value_t *v, const sp_account_t *account,
+    sp_place_t *places);
 static int sp_facts_has(const sp_place_t *places, unsigned n,
     sp_place_t place);
 static void sp_facts_registered(sp_facts_t *facts,
@@ -156,8 +160,6 @@ void
 sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
     const sp_account_t *account)
 {
-    sp_value_t  *v;
-
     if (state == SP_ACCTFACT_FOUND && account == NULL) {
         state = SP_ACCTFACT_UNKNOWN;
     }
@@ -167,47 +169,81 @@ sp_facts_account(sp_facts_t *facts, sp_acctfact_t state,
     facts->account = state == SP_ACCTFACT_FOUND ? account : NULL;
 
     if (state != SP_ACCTFACT_FOUND) {
-        sp_facts_from_record(facts, state == SP_ACCTFACT_FAILED
-                                    ? SP_FACT_FAILED : SP_FACT_UNKNOWN);
+        sp_facts_from(facts, SP_FROM_RECORD, state == SP_ACCTFACT_FAILED
+                                             ? SP_FACT_FAILED
+                                             : SP_FACT_UNKNOWN);
         return;
     }
 
-    sp_facts_string(facts, SP_F_ACCOUNT_ID, account->id, account->id_len);
-    sp_facts_string(facts, SP_F_ACCOUNT_PLAN, account->plan,
-                    account->plan_len);
-
-    sp_facts_known(facts, SP_F_ACCOUNT_TYPE, account->type);
-    sp_facts_known(facts, SP_F_ACCOUNT_STATUS, account->status);
-    sp_facts_known(facts, SP_F_ACCOUNT_LEVEL, account->level);
-
-    /* A record without tags says that there are none. */
-
-    v = &facts->v[SP_F_ACCOUNT_TAGS];
-    v->state = SP_FACT_KNOWN;
-    v->n = account->ntags;
-    v->u.tags = account->tags[0];
-
-    sp_facts_enum(facts, SP_F_ACCOUNT_SCREENING, account->screening);
-    sp_facts_enum(facts, SP_F_ACCOUNT_END_USE, account->end_use);
-    sp_facts_enum(facts, SP_F_ACCOUNT_RESALE, account->resale);
-    sp_facts_enum(facts, SP_F_ACCOUNT_LINKAGE, account->linkage);
-
-    sp_facts_place(facts, SP_F_ACCOUNT_INCORPORATED, account->incorporated);
-    sp_facts_place(facts, SP_F_ACCOUNT_HEADQUARTERS, account->headquarters);
-    sp_facts_place(facts, SP_F_ACCOUNT_PARENT, account->parent);
-    sp_facts_place(facts, SP_F_ACCOUNT_RESIDENCE, account->residence);
-    sp_facts_place(facts, SP_F_ACCOUNT_BILLING, account->billing);
-
-    sp_facts_since(facts, SP_F_ACCOUNT_VERIFIED_AGE, account->verified_at);
-    sp_facts_since(facts, SP_F_ACCOUNT_EXPIRED_FOR, account->expires_at);
-    sp_facts_since(facts, SP_F_ACCOUNT_PENDING_AGE, account->pending_since);
-    sp_facts_since(facts, SP_F_ACCOUNT_SCREENED_AGE, account->screened_at);
-    sp_facts_since(facts, SP_F_ACCOUNT_OWNERS_AGE, account->owners_as_of);
-    sp_facts_since(facts, SP_F_ACCOUNT_END_USE_EXPIRED_FOR,
-                   account->end_use_expires);
-
-    sp_facts_places(facts, account);
+    sp_facts_record(facts, SP_F_ACCOUNT_ID, account, facts->places[0]);
     sp_facts_registered(facts, account);
+}
+
+
+int
+sp_facts_named(sp_facts_t *facts, sp_str_t name, int several)
+{
+    facts->named = several || name.len != 0;
+
+    if (facts->account_state != SP_ACCTFACT_FOUND) {
+        sp_facts_customer(facts, facts->account_state == SP_ACCTFACT_FAILED
+                                 ? SP_CUSTFACT_FAILED : SP_CUSTFACT_UNKNOWN,
+                          NULL);
+        return 0;
+    }
+
+    if (!facts->named || !sp_account_resells(facts->account)) {
+        sp_facts_customer(facts, SP_CUSTFACT_NONE, NULL);
+        return 0;
+    }
+
+    if (several || !sp_customer_valid(name)) {
+        sp_facts_customer(facts, SP_CUSTFACT_MALFORMED, NULL);
+        return 0;
+    }
+
+    facts->customer_id = name;
+
+    return 1;
+}
+
+
+void
+sp_facts_customer(sp_facts_t *facts, sp_custfact_t state,
+    const sp_account_t *customer)
+{
+    sp_fact_state_t  fact;
+
+    if (state == SP_CUSTFACT_FOUND && customer == NULL) {
+        state = SP_CUSTFACT_UNKNOWN;
+    }
+
+    facts->customer_state = state;
+    facts->customer = state == SP_CUSTFACT_FOUND ? customer : NULL;
+
+    switch (state) {
+
+    case SP_CUSTFACT_FOUND:
+        sp_facts_record(facts, SP_F_CUSTOMER_ID, customer, facts->places[1]);
+        return;
+
+    case SP_CUSTFACT_NONE:
+        fact = SP_FACT_ABSENT;
+        break;
+
+    case SP_CUSTFACT_PENDING:
+        fact = SP_FACT_PENDING;
+        break;
+
+    case SP_CUSTFACT_FAILED:
+        fact = SP_FACT_FAILED;
+        break;
+
+    default:
+        fact = SP_FACT_UNKNOWN;
+    }
+
+    sp_facts_from(facts, SP_FROM_CUSTOMER, fact);
 }
 
 
@@ -272,13 +308,13 @@ sp_facts_body(sp_facts_t *facts, sp_bodyfact_t state, const sp_body_t *body)
 
 
 static void
-sp_facts_from_record(sp_facts_t *facts, sp_fact_state_t state)
+sp_facts_from(sp_facts_t *facts, sp_source_t source, sp_fact_state_t state)
 {
     int  i;
 
     for (i = 0; i < SP_FIELDS; i++) {
 
-        if (sp_field(i)->source == SP_FROM_RECORD) {
+        if (sp_field(i)->source == source) {
             facts->v[i].state = (uint8_t) state;
         }
     }
@@ -351,22 +387,73 @@ sp_facts_since(sp_facts_t *facts, int field, int64_t when)
 }
 
 
+/* "from" is the first of the fields that the record is for. */
+
+#define sp_facts_at(field)  (from + (SP_F_ACCOUNT_##field - SP_F_ACCOUNT_ID))
+
+_Static_assert(SP_F_CUSTOMER_LINKAGE - SP_F_CUSTOMER_ID
+               == SP_F_ACCOUNT_LINKAGE - SP_F_ACCOUNT_ID,
+               "both have the same fields in the same order");
+
+
+static inline __attribute__((always_inline)) void
+sp_facts_record(sp_facts_t *facts, int from, const sp_account_t *account,
+    sp_place_t *places)
+{
+    sp_value_t  *v;
+
+    sp_facts_string(facts, sp_facts_at(ID), account->id, account->id_len);
+    sp_facts_string(facts, sp_facts_at(PLAN), account->plan,
+                    account->plan_len);
+
+    sp_facts_known(facts, sp_facts_at(TYPE), account->type);
+    sp_facts_known(facts, sp_facts_at(STATUS), account->status);
+    sp_facts_known(facts, sp_facts_at(LEVEL), account->level);
+
+    /* A record without tags says that there are none. */
+
+    v = &facts->v[sp_facts_at(TAGS)];
+    v->state = SP_FACT_KNOWN;
+    v->n = account->ntags;
+    v->u.tags = account->tags[0];
+
+    sp_facts_enum(facts, sp_facts_at(SCREENING), account->screening);
+    sp_facts_enum(facts, sp_facts_at(END_USE), account->end_use);
+    sp_facts_enum(facts, sp_facts_at(RESALE), account->resale);
+    sp_facts_enum(facts, sp_facts_at(LINKAGE), account->linkage);
+
+    sp_facts_place(facts, sp_facts_at(INCORPORATED), account->incorporated);
+    sp_facts_place(facts, sp_facts_at(HEADQUARTERS), account->headquarters);
+    sp_facts_place(facts, sp_facts_at(PARENT), account->parent);
+    sp_facts_place(facts, sp_facts_at(RESIDENCE), account->residence);
+    sp_facts_place(facts, sp_facts_at(BILLING), account->billing);
+
+    sp_facts_since(facts, sp_facts_at(VERIFIED_AGE), account->verified_at);
+    sp_facts_since(facts, sp_facts_at(EXPIRED_FOR), account->expires_at);
+    sp_facts_since(facts, sp_facts_at(PENDING_AGE), account->pending_since);
+    sp_facts_since(facts, sp_facts_at(SCREENED_AGE), account->screened_at);
+    sp_facts_since(facts, sp_facts_at(OWNERS_AGE), account->owners_as_of);
+    sp_facts_since(facts, sp_facts_at(END_USE_EXPIRED_FOR),
+                   account->end_use_expires);
+
+    sp_facts_places(&facts->v[sp_facts_at(PLACES)], account, places);
+}
+
+
 /*
  * One unknown place makes the set unknown: it might be any place. Each list
  * of a record is a set already, and most records have only one.
  */
 
 static void
-sp_facts_places(sp_facts_t *facts, const sp_account_t *account)
+sp_facts_places(sp_value_t *v, const sp_account_t *account,
+    sp_place_t *places)
 {
     unsigned           i, n;
-    sp_value_t        *v;
     const sp_place_t  *use, *accepted;
 
     use = account->use_locations;
     accepted = account->accepted_locations;
-
-    v = &facts->v[SP_F_ACCOUNT_PLACES];
 
     if (sp_facts_has(use, account->nuse, SP_PLACE_UNKNOWN)
         || sp_facts_has(accepted, account->naccepted, SP_PLACE_UNKNOWN))
@@ -383,16 +470,16 @@ sp_facts_places(sp_facts_t *facts, const sp_account_t *account)
         v->u.places = accepted;
 
     } else if (account->naccepted != 0) {
-        memcpy(facts->places, use, n * sizeof(sp_place_t));
+        memcpy(places, use, n * sizeof(sp_place_t));
 
         for (i = 0; i < account->naccepted; i++) {
 
             if (sp_facts_has(use, account->nuse, accepted[i]) == 0) {
-                facts->places[n++] = accepted[i];
+                places[n++] = accepted[i];
             }
         }
 
-        v->u.places = facts->places;
+        v->u.places = places;
     }
 
     v->state = n == 0 ? SP_FACT_ABSENT : SP_FACT_KNOWN;

@@ -68,6 +68,63 @@ static const char *const  sp_routes[] = {
     { name, SP_T_ENUM, from, optional, 0, 0, values, help }
 
 
+/*
+ * What a record says, of the account that calls and of the end customer for
+ * whom a reseller does; "maybe" is 1 where there may be no record at all.
+ */
+
+#define sp_record_rows(who, name, from, maybe)                                \
+    [SP_F_##who##_ID] = sp_row(name ".id", SP_T_STRING, from, maybe,          \
+        "the " name "'s id"),                                                 \
+    [SP_F_##who##_TYPE] = sp_row_enum(name ".type", from, maybe,              \
+        sp_account_types, "what kind of customer it is"),                     \
+    [SP_F_##who##_STATUS] = sp_row_enum(name ".status", from, maybe,          \
+        sp_account_statuses, "where its verification stands"),                \
+    [SP_F_##who##_LEVEL] = sp_row_int(name ".level", SP_T_INT, from, maybe,   \
+        0, 3,                                                                 \
+        "0 nothing, 1 declared, 2 documented, 3 owners and end use too"),     \
+    [SP_F_##who##_PLAN] = sp_row(name ".plan", SP_T_STRING, from, 1,          \
+        "the commercial plan"),                                               \
+    [SP_F_##who##_TAGS] = sp_row(name ".tags", SP_T_STRINGS, from, maybe,     \
+        "the operator's labels; may be empty"),                               \
+    [SP_F_##who##_INCORPORATED] = sp_row(name ".incorporated", SP_T_PLACE,    \
+        from, 1, "where it is incorporated"),                                 \
+    [SP_F_##who##_HEADQUARTERS] = sp_row(name ".headquarters", SP_T_PLACE,    \
+        from, 1, "its principal place of business"),                          \
+    [SP_F_##who##_PARENT] = sp_row(name ".parent", SP_T_PLACE, from, 1,       \
+        "headquarters of the ultimate parent"),                               \
+    [SP_F_##who##_RESIDENCE] = sp_row(name ".residence", SP_T_PLACE, from,    \
+        1, "where an individual ordinarily lives"),                           \
+    [SP_F_##who##_BILLING] = sp_row(name ".billing", SP_T_PLACE, from, 1,     \
+        "country of the means of payment"),                                   \
+    [SP_F_##who##_PLACES] = sp_row(name ".places", SP_T_PLACES, from, 1,      \
+        "use_locations and accepted_locations together"),                     \
+    [SP_F_##who##_VERIFIED_AGE] = sp_row(name ".verified_age",                \
+        SP_T_DURATION, from, 1, "seconds since it was verified"),             \
+    [SP_F_##who##_EXPIRED_FOR] = sp_row(name ".expired_for",                  \
+        SP_T_DURATION, from, 1,                                               \
+        "seconds since the verification ended; below 0 while it lasts"),      \
+    [SP_F_##who##_PENDING_AGE] = sp_row(name ".pending_age",                  \
+        SP_T_DURATION, from, 1, "seconds since the verification began"),      \
+    [SP_F_##who##_SCREENED_AGE] = sp_row(name ".screened_age",                \
+        SP_T_DURATION, from, 1,                                               \
+        "seconds since it was screened against lists"),                       \
+    [SP_F_##who##_OWNERS_AGE] = sp_row(name ".owners_age", SP_T_DURATION,     \
+        from, 1, "seconds since its owners were established"),                \
+    [SP_F_##who##_END_USE_EXPIRED_FOR] = sp_row(                              \
+        name ".end_use_expired_for", SP_T_DURATION, from, 1,                  \
+        "seconds since its end-use attestation ended; below 0 while it "      \
+        "lasts"),                                                             \
+    [SP_F_##who##_SCREENING] = sp_row_enum(name ".screening", from, 1,        \
+        sp_screenings, "what the screening against lists found"),             \
+    [SP_F_##who##_END_USE] = sp_row_enum(name ".end_use", from, 1,            \
+        sp_end_uses, "what it declared to use models for"),                   \
+    [SP_F_##who##_RESALE] = sp_row_enum(name ".resale", from, 1,              \
+        sp_resales, "whether it may pass access on"),                         \
+    [SP_F_##who##_LINKAGE] = sp_row_enum(name ".linkage", from, 1,            \
+        sp_linkages, "what links to other accounts are known")
+
+
 static const sp_field_t  sp_fields[] = {
 
     [SP_F_IP_ADDR] = sp_row("ip.addr", SP_T_IP, SP_FROM_ADDRESS, 0,
@@ -112,79 +169,8 @@ static const sp_field_t  sp_fields[] = {
         SP_FROM_CREDENTIAL, 0, 0, SP_COUNTRIES,
         "distinct countries that used the key within an hour"),
 
-    [SP_F_ACCOUNT_ID] = sp_row("account.id", SP_T_STRING, SP_FROM_RECORD, 0,
-        "the account's id"),
-
-    [SP_F_ACCOUNT_TYPE] = sp_row_enum("account.type", SP_FROM_RECORD, 0,
-        sp_account_types, "what kind of customer it is"),
-
-    [SP_F_ACCOUNT_STATUS] = sp_row_enum("account.status", SP_FROM_RECORD, 0,
-        sp_account_statuses, "where its verification stands"),
-
-    [SP_F_ACCOUNT_LEVEL] = sp_row_int("account.level", SP_T_INT,
-        SP_FROM_RECORD, 0, 0, 3,
-        "0 nothing, 1 declared, 2 documented, 3 owners and end use too"),
-
-    [SP_F_ACCOUNT_PLAN] = sp_row("account.plan", SP_T_STRING, SP_FROM_RECORD,
-        1, "the commercial plan"),
-
-    [SP_F_ACCOUNT_TAGS] = sp_row("account.tags", SP_T_STRINGS,
-        SP_FROM_RECORD, 0, "the operator's labels; may be empty"),
-
-    [SP_F_ACCOUNT_INCORPORATED] = sp_row("account.incorporated", SP_T_PLACE,
-        SP_FROM_RECORD, 1, "where it is incorporated"),
-
-    [SP_F_ACCOUNT_HEADQUARTERS] = sp_row("account.headquarters", SP_T_PLACE,
-        SP_FROM_RECORD, 1, "its principal place of business"),
-
-    [SP_F_ACCOUNT_PARENT] = sp_row("account.parent", SP_T_PLACE,
-        SP_FROM_RECORD, 1, "headquarters of the ultimate parent"),
-
-    [SP_F_ACCOUNT_RESIDENCE] = sp_row("account.residence", SP_T_PLACE,
-        SP_FROM_RECORD, 1, "where an individual ordinarily lives"),
-
-    [SP_F_ACCOUNT_BILLING] = sp_row("account.billing", SP_T_PLACE,
-        SP_FROM_RECORD, 1, "country of the means of payment"),
-
-    [SP_F_ACCOUNT_PLACES] = sp_row("account.places", SP_T_PLACES,
-        SP_FROM_RECORD, 1, "use_locations and accepted_locations together"),
-
-    [SP_F_ACCOUNT_VERIFIED_AGE] = sp_row("account.verified_age",
-        SP_T_DURATION, SP_FROM_RECORD, 1,
-        "seconds since it was verified"),
-
-    [SP_F_ACCOUNT_EXPIRED_FOR] = sp_row("account.expired_for",
-        SP_T_DURATION, SP_FROM_RECORD, 1,
-        "seconds since the verification ended; below 0 while it lasts"),
-
-    [SP_F_ACCOUNT_PENDING_AGE] = sp_row("account.pending_age",
-        SP_T_DURATION, SP_FROM_RECORD, 1,
-        "seconds since the verification began"),
-
-    [SP_F_ACCOUNT_SCREENED_AGE] = sp_row("account.screened_age",
-        SP_T_DURATION, SP_FROM_RECORD, 1,
-        "seconds since it was screened against lists"),
-
-    [SP_F_ACCOUNT_OWNERS_AGE] = sp_row("account.owners_age", SP_T_DURATION,
-        SP_FROM_RECORD, 1, "seconds since its owners were established"),
-
-    [SP_F_ACCOUNT_END_USE_EXPIRED_FOR] = sp_row(
-        "account.end_use_expired_for", SP_T_DURATION, SP_FROM_RECORD, 1,
-        "seconds since its end-use attestation ended; below 0 while it "
-        "lasts"),
-
-    [SP_F_ACCOUNT_SCREENING] = sp_row_enum("account.screening",
-        SP_FROM_RECORD, 1, sp_screenings,
-        "what the screening against lists found"),
-
-    [SP_F_ACCOUNT_END_USE] = sp_row_enum("account.end_use", SP_FROM_RECORD,
-        1, sp_end_uses, "what it declared to use models for"),
-
-    [SP_F_ACCOUNT_RESALE] = sp_row_enum("account.resale", SP_FROM_RECORD, 1,
-        sp_resales, "whether it may pass access on"),
-
-    [SP_F_ACCOUNT_LINKAGE] = sp_row_enum("account.linkage", SP_FROM_RECORD,
-        1, sp_linkages, "what links to other accounts are known"),
+    sp_record_rows(ACCOUNT, "account", SP_FROM_RECORD, 0),
+    sp_record_rows(CUSTOMER, "customer", SP_FROM_CUSTOMER, 1),
 
     [SP_F_MODEL_ID] = sp_row("model.id", SP_T_STRING, SP_FROM_BODY, 1,
         "a model that the request names; absent on routes without one"),

@@ -87,6 +87,8 @@ sp_memo_plain(const sp_policy_t *policy, const sp_facts_t *facts,
            && facts->key_state == SP_KEYFACT_FOUND
            && facts->key->nnetworks == 0
            && facts->account_state == SP_ACCTFACT_FOUND
+           && (policy->customers == SP_CUSTOMERS_NONE
+               || facts->customer_state == SP_CUSTFACT_NONE)
            && screen != NULL
            && screen->policy == policy
            && policy->nrules <= SP_SCREEN_RULES
@@ -192,7 +194,8 @@ sp_memo_reads(const sp_policy_t *policy, const sp_facts_t *facts,
 
 /*
  * 1 if the same case and the same records, at a time within the screen's, say
- * the same of the field.
+ * the same of the field. That no customer is named is of the case, and that
+ * an account has none is of its record.
  */
 
 static int
@@ -215,7 +218,9 @@ sp_memo_field(const sp_policy_t *policy, const sp_facts_t *facts, int field)
 
     default:
         sp_policy_field(policy, field, &row);
-        return row.source == SP_FROM_RECORD;
+        return row.source == SP_FROM_RECORD
+               || (row.source == SP_FROM_CUSTOMER
+                   && facts->v[field].state == SP_FACT_ABSENT);
     }
 }
 

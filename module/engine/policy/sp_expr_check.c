@@ -59,6 +59,18 @@ sp_check_unknown_field(sp_expr_t *x)
 sp_rc_t
 sp_check_field(sp_expr_t *x, const sp_ast_t *test)
 {
+    if (x->load->customers == SP_CUSTOMERS_NONE
+        && sp_expr_field(x, test->field)->source == SP_FROM_CUSTOMER)
+    {
+        sp_expr_tok_error(x, 212,
+                          sp_diag_text("say where the name stands: "
+                                       "'customers: {from: {header: "
+                                       "X-End-Customer}}'"),
+                          "no section 'customers' says how an end customer "
+                          "is named");
+        return SP_ERROR;
+    }
+
     if (test->field != SP_F_IP_REGION || x->load->opts->has_regions) {
         return SP_OK;
     }

@@ -32,6 +32,7 @@ static sp_rc_t sp_check_ids(sp_load_t *l);
 static int sp_check_id_order(const void *one, const void *two);
 static void sp_check_uses(const sp_ast_t *ast, int odd, sp_uses_t *uses);
 static const sp_ast_t *sp_check_first(const sp_ast_t *ast, int field);
+static int sp_check_customer(int field, const sp_uses_t *uses);
 static void sp_check_optional(sp_load_t *l, sp_lrule_t *rule);
 static void sp_check_exception(sp_load_t *l, sp_lrule_t *rule);
 static void sp_check_lift(sp_load_t *l, sp_lrule_t *rule,
@@ -256,6 +257,17 @@ sp_check_first(const sp_ast_t *ast, int field)
 }
 
 
+/* What every record has is absent only where nobody is named. */
+
+static int
+sp_check_customer(int field, const sp_uses_t *uses)
+{
+    return field >= SP_F_CUSTOMER_ID && field <= SP_F_CUSTOMER_LINKAGE
+           && !sp_field(field - SP_F_CUSTOMER_ID + SP_F_ACCOUNT_ID)->optional
+           && (uses->how[SP_F_CUSTOMER_ID] & SP_USE_HAS);
+}
+
+
 static void
 sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
 {
@@ -291,7 +303,9 @@ sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
             continue;
         }
 
-        if (!(uses.how[field] & SP_USE_HAS)) {
+        if (!(uses.how[field] & SP_USE_HAS)
+            && !sp_check_customer(field, &uses))
+        {
             sp_expr_error(&x, 207, at->off, at->len,
                           sp_diag_text("add 'has(%s) and', or say "
                                        "'unknown: match' or 'unknown: skip'",

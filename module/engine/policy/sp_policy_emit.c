@@ -210,6 +210,8 @@ sp_emit_all(sp_emit_t *e)
     p->revision = sp_emit_str(e, l->revision);
     p->owner = sp_emit_str(e, l->owner);
     p->blocked_by = sp_emit_str(e, l->blocked_by);
+    p->header = sp_emit_str(e, l->header);
+    p->customers = l->customers;
 
     if (e->base == NULL) {
 

@@ -44,6 +44,17 @@ sp_policy_blocked_by(const sp_policy_t *policy)
 }
 
 
+sp_customers_t
+sp_policy_customers(const sp_policy_t *policy, sp_str_t *header)
+{
+    if (header != NULL) {
+        *header = sp_image_str(policy, policy->header);
+    }
+
+    return (sp_customers_t) policy->customers;
+}
+
+
 const unsigned char *
 sp_policy_hash(const sp_policy_t *policy)
 {

@@ -252,6 +252,9 @@ struct sp_policy_s {
     sp_ref_t  revision;
     sp_ref_t  owner;
     sp_ref_t  blocked_by;
+    sp_ref_t  header;                     /* that names the end customer */
+    uint32_t  customers;                  /* sp_customers_t */
+    uint32_t  pad;
 
     int64_t   max_age[SP_AGED_SOURCES];   /* s; -1 not set */
     int64_t   stale[SP_TIERS + 1];        /* s by tier; 0 deny; -1 not set */

@@ -76,6 +76,8 @@ static const char *const  sp_words_fact[] = {
     "bool", "int", "enum", "string", "place", "age", NULL
 };
 
+static const char *const  sp_words_user[] = { "user", NULL };
+
 /* In the order of sp_per_t's bits. */
 
 static const char *const  sp_words_per[] = {
@@ -100,6 +102,9 @@ static const sp_policy_key_t  sp_keys_file[] = {
         "policy's directory; '*' may stand in their names."),
     sp_key_map("facts", SP_SHAPE_MAPS, 0, SP_K_FACT,
         "Facts of your own, account.x_NAME: the field x_NAME of the record."),
+    sp_key_map("customers", SP_SHAPE_MAP, 0, SP_K_CUSTOMERS,
+        "How a reseller names the end customer for whom it calls; without it "
+        "there are no customer.* facts."),
     sp_key_map("sources", SP_SHAPE_MAP, 0, SP_K_SOURCES,
         "How old the answers of a source may be."),
     sp_key_map("stale", SP_SHAPE_MAP, 0, SP_K_STALE,
@@ -156,6 +161,20 @@ static const sp_policy_key_t  sp_keys_fact[] = {
         "The value of a record without the field; without this line the fact "
         "is absent then."),
     sp_key("note", SP_SHAPE_TEXT, 0, "What `sallyport fields` says of it.")
+};
+
+static const sp_policy_key_t  sp_keys_customers[] = {
+    sp_key_map("from", SP_SHAPE_MAP, 1, SP_K_CUSTOMER,
+        "Where the name stands: a header, or the body."),
+    SP_KEY_NOTE
+};
+
+static const sp_policy_key_t  sp_keys_customer[] = {
+    sp_key("header", SP_SHAPE_TEXT, 0,
+        "The header's name, such as X-End-Customer; or 'body'."),
+    sp_key_words("body", SP_SHAPE_WORD, 0, sp_words_user,
+        "user: the field that the API has for it, 'user' (OpenAI) or "
+        "'metadata.user_id' (Anthropic); or 'header'.")
 };
 
 static const sp_policy_key_t  sp_keys_list[] = {
@@ -296,6 +315,10 @@ static const sp_policy_keys_t  sp_policy_maps[] = {
     [SP_K_SOURCE] = sp_row(sp_keys_source, "a source", "A source of facts."),
     [SP_K_STALE] = sp_row(sp_keys_stale, "stale", "A row for each tier."),
     [SP_K_FACT] = sp_row(sp_keys_fact, "a fact", "A fact of your own."),
+    [SP_K_CUSTOMERS] = sp_row(sp_keys_customers, "customers",
+        "End customers of resellers."),
+    [SP_K_CUSTOMER] = sp_row(sp_keys_customer, "'from'",
+        "Either a header or the body."),
     [SP_K_LIST] = sp_row(sp_keys_list, "a list", "A list."),
     [SP_K_MODELS] = sp_row(sp_keys_models, "models", "The catalogue."),
     [SP_K_TIERS] = sp_row(sp_keys_tiers, "tiers", "Models by tier."),

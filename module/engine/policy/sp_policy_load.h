@@ -153,6 +153,8 @@ typedef struct {
     sp_str_t                 revision;
     sp_str_t                 owner;
     sp_str_t                 blocked_by;
+    sp_str_t                 header;       /* that names the end customer */
+    sp_customers_t           customers;
     const sp_ynode_t        *scalars[8];   /* first place of each */
     int64_t                  zone;         /* seconds east of UTC */
     int64_t                  max_age[SP_AGED_SOURCES];
@@ -237,6 +239,9 @@ sp_rc_t sp_load_read(sp_load_t *l, const sp_ynode_t *from, const char *file,
 
 /* sp_policy_top.c */
 void sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first);
+
+/* sp_policy_customer.c */
+void sp_load_customers(sp_load_t *l, const sp_ynode_t *map);
 
 /* sp_list.c */
 void sp_load_lists(sp_load_t *l, const sp_ynode_t *map);

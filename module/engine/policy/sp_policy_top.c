@@ -32,6 +32,7 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
         sp_load_section_pt   read;
     } sections[] = {
         { "facts", sp_load_facts },
+        { "customers", sp_load_customers },
         { "sources", sp_load_sources },
         { "stale", sp_load_stale },
         { "lists", sp_load_lists },

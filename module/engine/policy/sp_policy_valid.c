@@ -59,6 +59,8 @@ sp_policy_valid(const void *image, size_t size)
         || !sp_valid_globs(p, p->globs, p->nglobs)
         || !sp_valid_ref(p, p->name) || !sp_valid_ref(p, p->revision)
         || !sp_valid_ref(p, p->owner) || !sp_valid_ref(p, p->blocked_by)
+        || !sp_valid_ref(p, p->header) || p->customers > SP_CUSTOMERS_BODY
+        || (p->customers == SP_CUSTOMERS_HEADER) != (p->header.len != 0)
         || !sp_valid_own(p) || !sp_valid_tables(p))
     {
         return 0;

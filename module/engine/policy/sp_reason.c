@@ -108,6 +108,11 @@ static const sp_reason_row_t  sp_reason_table[] = {
       "Too many requests. Wait and try again.",
       1401, 429, COMMERCIAL, NO },
 
+    { "RESELL_ENDCUSTOMER_UNKNOWN", "end_customer_required", TEXT_END,
+      1003, 403, COMMERCIAL, NO },
+    { "RESELL_ENDCUSTOMER_DENIED", "end_customer_restricted", TEXT_END,
+      1004, 403, COMMERCIAL, NO },
+
     /* what policies say */
 
     { "JUR_IP_EMBARGO", SP_LAW_CODE, TEXT_LAW, 101, 451, LEGAL, LIC },
@@ -160,10 +165,6 @@ static const sp_reason_row_t  sp_reason_table[] = {
       1001, 403, COMMERCIAL, NO },
     { "RESELL_ENDCUSTOMER_MISSING", "end_customer_required", TEXT_END,
       1002, 403, COMMERCIAL, NO },
-    { "RESELL_ENDCUSTOMER_UNKNOWN", "end_customer_required", TEXT_END,
-      1003, 403, COMMERCIAL, NO },
-    { "RESELL_ENDCUSTOMER_DENIED", "end_customer_restricted", TEXT_END,
-      1004, 403, COMMERCIAL, NO },
 
     { "NET_TOR", SP_NET_CODE, TEXT_NET, 1101, 403, RISK, NO },
     { "NET_PROXY", SP_NET_CODE, TEXT_NET, 1102, 403, RISK, NO },

@@ -173,6 +173,21 @@ sp_record_word(sp_str_t s, const char *more)
 
 
 int
+sp_customer_valid(sp_str_t id)
+{
+    return sp_id_valid(id) && memchr(id.data, ':', id.len) == NULL;
+}
+
+
+int
+sp_account_resells(const sp_account_t *account)
+{
+    return account->type == SP_TYPE_RESELLER
+           || account->resale == SP_RESALE_PASSTHROUGH;
+}
+
+
+int
 sp_id_valid(sp_str_t id)
 {
     return id.len > 0 && id.len <= SP_ID_LEN && sp_record_word(id, "._:@-");
