@@ -50,8 +50,10 @@ typedef struct {
     uint64_t           factor;     /* n or best_of, at least 1 */
     uint16_t           nmodels;
     uint16_t           names_len;
+    sp_str_t           user;       /* the end user, if asked for; or empty */
     sp_str_t           models[SP_MODELS_MAX];  /* into names; see primary */
     unsigned char      names[SP_MODELS_BYTES];
+    unsigned char      user_name[SP_JSON_TEXT];
 } sp_body_t;
 
 
@@ -66,6 +68,12 @@ typedef struct {
 
 /* "route" has body SP_BODY_JSON or SP_BODY_NONE. */
 void sp_body_init(sp_body_t *body, const sp_route_t *route);
+
+/*
+ * Right after that: the field in which the dialect names the end user is asked
+ * for, too: "user", or "metadata.user_id". It is text, if it is there.
+ */
+void sp_body_ask_user(sp_body_t *body);
 
 /* SP_OK to go on; SP_ERROR once the body can only be refused. */
 sp_rc_t sp_body_feed(sp_body_t *body, const unsigned char *data, size_t len);

@@ -46,6 +46,7 @@ typedef struct ngx_http_sallyport_edition_s  ngx_http_sallyport_edition_t;
 typedef struct ngx_http_sallyport_caller_s ngx_http_sallyport_caller_t;
 typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
+typedef struct ngx_http_sallyport_customer_s  ngx_http_sallyport_customer_t;
 
 
 /* 128 bits that stand for an identity; nobody outside can choose them. */
@@ -185,7 +186,9 @@ u_char *ngx_http_sallyport_policies_metrics(u_char *p, ngx_array_t *policies);
 
 typedef enum {
     NGX_HTTP_SALLYPORT_KEY = 0,     /* id is a kid; record is sp_key_t */
-    NGX_HTTP_SALLYPORT_ACCOUNT      /* id is an account; sp_account_t */
+    NGX_HTTP_SALLYPORT_ACCOUNT,     /* id is an account; sp_account_t */
+    NGX_HTTP_SALLYPORT_CUSTOMER,    /* id is RESELLER:CUSTOMER; the same */
+    NGX_HTTP_SALLYPORT_KINDS
 } ngx_http_sallyport_kind_t;
 
 
@@ -223,8 +226,8 @@ struct ngx_http_sallyport_waiter_s {
     ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
     uint64_t                      slot;      /* of a cached answer; or 0: */
     uint64_t                      seq;       /* equal pairs, equal records */
-    ngx_http_sallyport_kept_t    *kept[2];   /* by kind: what is held, */
-    ngx_http_sallyport_seen_t     seen[2];   /* and how it was found */
+    ngx_http_sallyport_kept_t    *kept[NGX_HTTP_SALLYPORT_KINDS]; /* held, */
+    ngx_http_sallyport_seen_t     seen[NGX_HTTP_SALLYPORT_KINDS]; /* found */
     ngx_http_sallyport_print_t    account;   /* that the key names, or that */
                                              /* was asked for; 0: not known */
 };
@@ -377,6 +380,9 @@ typedef struct {
  *   BODY ----+                       |
  *   all of it is here          ALLOWED, REFUSED or PASSED (observe)
  *
+ * CUSTOMER <=> (wait), and then JUDGE_HEAD: after ACCOUNT, or after BODY where
+ * that names a reseller's end customer; only if the policy asks for one.
+ *
  * RECALL: a request that came in one piece, and that the caller's earlier
  * ones may have answered for. If not, it goes the long way, its body read.
  *
@@ -394,6 +400,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_S_RECALL,
     NGX_HTTP_SALLYPORT_S_KEY,
     NGX_HTTP_SALLYPORT_S_ACCOUNT,
+    NGX_HTTP_SALLYPORT_S_CUSTOMER,
     NGX_HTTP_SALLYPORT_S_JUDGE_HEAD,
     NGX_HTTP_SALLYPORT_S_BODY,
     NGX_HTTP_SALLYPORT_S_WHOLE,
@@ -416,6 +423,7 @@ struct ngx_http_sallyport_ctx_s {
     sp_body_t                      *body;      /* NULL: none is read */
     const sp_key_t                 *key;       /* once found: in the rooms */
     const sp_account_t             *account;   /* below, or held by waiter */
+    ngx_http_sallyport_customer_t  *customer;  /* or NULL: customer.h */
     uint64_t                        slot;      /* where the account's */
     uint64_t                        seq;       /* record was cached, or 0 */
     sp_credential_t                 credential;

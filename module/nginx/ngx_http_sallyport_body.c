@@ -14,7 +14,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_customer.h"
 
 
 #define NGX_HTTP_SALLYPORT_SLICE  65536    /* bytes read from a file at once */
@@ -55,6 +55,7 @@ ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx)
     ctx->body = &ctx->scanner;
 
     sp_body_init(ctx->body, sp_route(ctx->facts.route));
+    ngx_http_sallyport_customer_ask(ctx);
 
     if (r->request_body != NULL || r->discard_body) {
 

@@ -114,13 +114,14 @@ ngx_http_sallyport_command_login(ngx_http_sallyport_store_t *store,
 }
 
 
-/* "sp:data:meta", "sp:data:key:<kid>" or "sp:data:acct:<id>". */
+/* "sp:data:meta", "sp:data:key:<kid>", "sp:data:acct:<id>" and its kin. */
 
 static size_t
 ngx_http_sallyport_command_key(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, u_char *key)
 {
-    u_char  *p;
+    u_char      *p;
+    const char  *kind;
 
     p = ngx_cpymem(key, store->prefix.data, store->prefix.len);
 
@@ -128,8 +129,8 @@ ngx_http_sallyport_command_key(ngx_http_sallyport_store_t *store,
         p = ngx_cpymem(p, "meta", 4);
 
     } else {
-        p = lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
-            ? ngx_cpymem(p, "key:", 4) : ngx_cpymem(p, "acct:", 5);
+        kind = ngx_http_sallyport_kind_prefix(lookup->cid.kind);
+        p = ngx_cpymem(p, kind, ngx_strlen(kind));
         p = ngx_cpymem(p, lookup->id, lookup->cid.len);
     }
 

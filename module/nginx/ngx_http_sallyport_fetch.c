@@ -126,6 +126,16 @@ ngx_http_sallyport_lookup_reply(ngx_http_sallyport_store_t *store,
     id.data = lookup->id;
     id.len = lookup->cid.len;
 
+    if (lookup->cid.kind == NGX_HTTP_SALLYPORT_CUSTOMER) {
+
+        /* the reseller's name ends at the last one */
+
+        while (id.len != 0 && memchr(id.data, ':', id.len) != NULL) {
+            id.data++;
+            id.len--;
+        }
+    }
+
     error.field = "";
     error.why = "";
 
@@ -187,8 +197,7 @@ ngx_http_sallyport_record_invalid(ngx_http_sallyport_store_t *store,
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "sallyport: store \"%V\": the record of %s \"%*s\" is "
                       "invalid and refused: %s %s", &store->name,
-                      lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
-                      ? "key" : "account",
+                      ngx_http_sallyport_kind_name(lookup->cid.kind),
                       lookup->cid.len, lookup->id, field, why);
     }
 
@@ -221,8 +230,7 @@ ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
                           "sallyport: store \"%V\": the record of %s \"%*s\" "
                           "has gone back to an older version and is not used",
                           &store->name,
-                          lookup->cid.kind == NGX_HTTP_SALLYPORT_KEY
-                          ? "key" : "account",
+                          ngx_http_sallyport_kind_name(lookup->cid.kind),
                           lookup->cid.len, lookup->id);
         }
 

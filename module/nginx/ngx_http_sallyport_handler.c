@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_customer.h"
 
 
 static void ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx);
@@ -103,6 +103,15 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
 
             break;
 
+        case NGX_HTTP_SALLYPORT_S_CUSTOMER:
+            rc = ngx_http_sallyport_customer(ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            break;
+
         case NGX_HTTP_SALLYPORT_S_JUDGE_HEAD:
             ngx_http_sallyport_judge_head(ctx);
 
@@ -124,8 +133,12 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
                 return rc;
             }
 
+            ngx_http_sallyport_customer_body(ctx);
+
             ctx->state = ctx->recall ? NGX_HTTP_SALLYPORT_S_RECALL
-                                     : NGX_HTTP_SALLYPORT_S_WHOLE;
+                         : ngx_http_sallyport_customer_awaited(ctx)
+                         ? NGX_HTTP_SALLYPORT_S_CUSTOMER
+                         : NGX_HTTP_SALLYPORT_S_WHOLE;
             break;
 
         case NGX_HTTP_SALLYPORT_S_WHOLE:
@@ -258,7 +271,8 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
 
     sp_facts_body(&ctx->facts, SP_BODYFACT_NONE, NULL);
 
-    ctx->state = NGX_HTTP_SALLYPORT_S_WHOLE;
+    ctx->state = ngx_http_sallyport_customer_awaited(ctx)
+                 ? NGX_HTTP_SALLYPORT_S_CUSTOMER : NGX_HTTP_SALLYPORT_S_WHOLE;
 }
 
 

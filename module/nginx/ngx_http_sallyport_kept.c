@@ -25,7 +25,7 @@ struct ngx_http_sallyport_kept_s {
     ngx_uint_t                    refs;
     void                         *record;
     size_t                        len;
-    u_char                        id[SP_ID_LEN];
+    u_char                        id[SP_CUSTOMER_NAME_LEN];
 };
 
 
@@ -36,9 +36,10 @@ static uint64_t ngx_http_sallyport_kept_zone(ngx_http_sallyport_zone_t *zone);
 
 /* Of this process. Pages of records that are never kept are never touched. */
 
-static ngx_http_sallyport_kept_t  *ngx_http_sallyport_kept[2];
-static const size_t                ngx_http_sallyport_kept_size[2] = {
-    sizeof(sp_key_t), sizeof(sp_account_t)
+static ngx_http_sallyport_kept_t
+                    *ngx_http_sallyport_kept[NGX_HTTP_SALLYPORT_KINDS];
+static const size_t  ngx_http_sallyport_kept_size[NGX_HTTP_SALLYPORT_KINDS] = {
+    sizeof(sp_key_t), sizeof(sp_account_t), sizeof(sp_account_t)
 };
 
 
@@ -50,9 +51,7 @@ ngx_http_sallyport_kept_init_process(ngx_cycle_t *cycle)
 
     rc = NGX_OK;
 
-    for (kind = NGX_HTTP_SALLYPORT_KEY; kind <= NGX_HTTP_SALLYPORT_ACCOUNT;
-         kind++)
-    {
+    for (kind = 0; kind < NGX_HTTP_SALLYPORT_KINDS; kind++) {
         if (ngx_http_sallyport_kept[kind] == NULL) {
             rc |= ngx_http_sallyport_kept_create(kind, cycle->log);
         }
@@ -217,4 +216,5 @@ ngx_http_sallyport_record_release(ngx_http_sallyport_waiter_t *waiter)
 {
     ngx_http_sallyport_kept_hold(waiter, NGX_HTTP_SALLYPORT_KEY, NULL);
     ngx_http_sallyport_kept_hold(waiter, NGX_HTTP_SALLYPORT_ACCOUNT, NULL);
+    ngx_http_sallyport_kept_hold(waiter, NGX_HTTP_SALLYPORT_CUSTOMER, NULL);
 }

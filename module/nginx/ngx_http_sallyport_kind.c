@@ -2,13 +2,31 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains what keys and accounts, the two kinds of record, answer
- * each in its own way to those who hold either: how it is packed, which
+ * This file contains what the kinds of record, keys, accounts and customers,
+ * answer each in its own way to those who hold either: how it is packed, which
  * version it is, whether it refuses by itself.
  */
 
 
 #include "ngx_http_sallyport_zone.h"
+
+
+const char *
+ngx_http_sallyport_kind_name(ngx_http_sallyport_kind_t kind)
+{
+    return kind == NGX_HTTP_SALLYPORT_KEY ? "key"
+           : kind == NGX_HTTP_SALLYPORT_ACCOUNT ? "account" : "customer";
+}
+
+
+/* What stands between the store's prefix and the id. */
+
+const char *
+ngx_http_sallyport_kind_prefix(ngx_http_sallyport_kind_t kind)
+{
+    return kind == NGX_HTTP_SALLYPORT_KEY ? "key:"
+           : kind == NGX_HTTP_SALLYPORT_ACCOUNT ? "acct:" : "cust:";
+}
 
 
 ngx_uint_t

@@ -25,7 +25,8 @@ static ngx_http_sallyport_found_t ngx_http_sallyport_lookup_join(
     ngx_uint_t known, const sp_addr_t *unit,
     ngx_http_sallyport_waiter_t *waiter);
 static ngx_int_t ngx_http_sallyport_lookup_admit(
-    ngx_http_sallyport_store_t *store, const sp_addr_t *unit);
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
+    const sp_addr_t *unit, ngx_http_sallyport_waiter_t *waiter);
 static ngx_http_sallyport_lookup_t *ngx_http_sallyport_lookup_find(
     ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid);
 static ngx_http_sallyport_lookup_t *ngx_http_sallyport_lookup_create(
@@ -82,7 +83,10 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_cached_t    cached;
     ngx_http_sallyport_cache_id_t  cid;
 
-    if (id->len == 0 || id->len > SP_ID_LEN) {
+    if (id->len == 0
+        || id->len > (kind == NGX_HTTP_SALLYPORT_CUSTOMER
+                      ? SP_CUSTOMER_NAME_LEN : SP_ID_LEN))
+    {
         return NGX_HTTP_SALLYPORT_INVALID;
     }
 
@@ -211,7 +215,8 @@ ngx_http_sallyport_lookup_join(ngx_http_sallyport_store_t *store,
 
         if (ngx_queue_empty(&store->idle)
             || (!known
-                && ngx_http_sallyport_lookup_admit(store, unit) != NGX_OK))
+                && ngx_http_sallyport_lookup_admit(store, cid, unit, waiter)
+                   != NGX_OK))
         {
             goto refused;
         }
@@ -239,17 +244,25 @@ refused:
 }
 
 
-/* A key that the zone does not know may be made up: these have a rate. */
+/*
+ * A key that the zone does not know may be made up: these have a rate. So may
+ * the name of a customer be: there it is the reseller's, of whom a tenth of
+ * all look-ups is thought to be enough.
+ */
 
 static ngx_int_t
 ngx_http_sallyport_lookup_admit(ngx_http_sallyport_store_t *store,
-    const sp_addr_t *unit)
+    ngx_http_sallyport_cache_id_t *cid, const sp_addr_t *unit,
+    ngx_http_sallyport_waiter_t *waiter)
 {
+    ngx_uint_t                  rate;
     ngx_uint_t                  n, which;
     ngx_http_sallyport_debit_t  debits[2];
     struct {
         uint64_t                tag;
         sp_addr_t               unit;
+        ngx_http_sallyport_print_t
+                                account;
     } name;
 
     if (store->nunknown >= NGX_HTTP_SALLYPORT_UNKNOWN) {
@@ -269,7 +282,19 @@ ngx_http_sallyport_lookup_admit(ngx_http_sallyport_store_t *store,
                              &debits[0].print);
     n = 1;
 
-    if (unit != NULL) {
+    if (cid->kind == NGX_HTTP_SALLYPORT_CUSTOMER) {
+        rate = ngx_max(store->total_rate / 10, 1);
+        name.account = waiter->account;
+
+        debits[1].table = NGX_HTTP_SALLYPORT_T_LOOKUP;
+        debits[1].interval = 1000000000 / rate;
+        debits[1].tolerance = debits[1].interval * (rate - 1);
+
+        ngx_http_sallyport_print(store->zone, &name, sizeof(name),
+                                 &debits[1].print);
+        n = 2;
+
+    } else if (unit != NULL) {
         name.unit = *unit;
 
         debits[1].table = NGX_HTTP_SALLYPORT_T_LOOKUP;

@@ -2,12 +2,12 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the look-up of a request's key and account: what their
- * answers mean as facts, and the wait for an answer that is on its way.
+ * This file contains the look-up of a request's key, account and end
+ * customer: what their answers mean as facts, and the wait for an answer that is on its way.
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_customer.h"
 
 
 static ngx_http_sallyport_found_t ngx_http_sallyport_look_up(
@@ -146,6 +146,63 @@ ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx)
         ctx->seq = ctx->waiter.seq;
     }
 
+    ngx_http_sallyport_customer_next(ctx);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_customer(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_str_t                       id;
+    sp_custfact_t                   fact;
+    ngx_http_sallyport_found_t      found;
+    ngx_http_sallyport_customer_t  *customer;
+
+    if (!ctx->record_arrived && !ngx_http_sallyport_customer_id(ctx)) {
+        ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
+        return NGX_OK;
+    }
+
+    customer = ctx->customer;
+    id.data = customer->id;
+    id.len = customer->len;
+
+    found = ngx_http_sallyport_look_up(ctx, NGX_HTTP_SALLYPORT_CUSTOMER, &id);
+
+    switch (found) {
+
+    case NGX_HTTP_SALLYPORT_WAIT:
+        return ngx_http_sallyport_suspend(ctx);
+
+    case NGX_HTTP_SALLYPORT_FOUND:
+        fact = SP_CUSTFACT_FOUND;
+
+        if (customer->record->status < SP_STATUS_REJECTED
+            && ngx_http_sallyport_aged(ctx))
+        {
+            fact = SP_CUSTFACT_FAILED;
+        }
+
+        break;
+
+    case NGX_HTTP_SALLYPORT_MISSING:
+        fact = SP_CUSTFACT_NO_SUCH;
+        break;
+
+    case NGX_HTTP_SALLYPORT_INVALID:
+        fact = SP_CUSTFACT_INVALID;
+        break;
+
+    default: /* NGX_HTTP_SALLYPORT_FAILED */
+        fact = SP_CUSTFACT_FAILED;
+        break;
+    }
+
+    sp_facts_customer(&ctx->facts, fact,
+                      (fact == SP_CUSTFACT_FOUND) ? customer->record : NULL);
+
     ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
 
     return NGX_OK;
@@ -175,7 +232,8 @@ ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
     ctx->waiter.slot = 0;
 
     room = (kind == NGX_HTTP_SALLYPORT_KEY) ? (void *) &ctx->key_room
-                                            : (void *) &ctx->account_room;
+           : (kind == NGX_HTTP_SALLYPORT_ACCOUNT)
+           ? (void *) &ctx->account_room : (void *) &ctx->customer->room;
 
     found = ngx_http_sallyport_record_get(ctx->slcf->store, kind, id,
                                           &ctx->unit, room, &record, &age_ms,
@@ -189,12 +247,15 @@ ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
     if (kind == NGX_HTTP_SALLYPORT_KEY) {
         ctx->key = record;
 
-    } else {
+    } else if (kind == NGX_HTTP_SALLYPORT_ACCOUNT) {
         ctx->account = record;
+
+    } else {
+        ctx->customer->record = record;
     }
 
     if (age_ms > ctx->record_age_ms) {
-        ctx->record_age_ms = age_ms;    /* the older of key and account */
+        ctx->record_age_ms = age_ms;    /* the oldest of them */
     }
 
     return found;
@@ -227,9 +288,13 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
             ctx->key_room = *(const sp_key_t *) record;
             ctx->key = &ctx->key_room;
 
-        } else {
+        } else if (ctx->state == NGX_HTTP_SALLYPORT_S_ACCOUNT) {
             ctx->account_room = *(const sp_account_t *) record;
             ctx->account = &ctx->account_room;
+
+        } else {
+            ctx->customer->room = *(const sp_account_t *) record;
+            ctx->customer->record = &ctx->customer->room;
         }
 
         if (age_ms > ctx->record_age_ms) {

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_customer.h"
 
 
 /* What one walk over the header lines found. */
@@ -77,6 +77,7 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
 
     ngx_http_sallyport_read_route(ctx, &seen);
     ngx_http_sallyport_read_body_head(ctx, &seen);
+    ngx_http_sallyport_customer_head(ctx);
 
     ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
 

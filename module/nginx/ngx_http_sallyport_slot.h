@@ -36,7 +36,7 @@ typedef struct {
 
 #define NGX_HTTP_SALLYPORT_SLOT_MAX  4096
 
-_Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_ID_LEN
+_Static_assert(sizeof(ngx_http_sallyport_slot_t) + SP_CUSTOMER_NAME_LEN
                + SP_ACCOUNT_PACKED_MAX <= NGX_HTTP_SALLYPORT_SLOT_MAX,
                "the largest account fits a slot");
 

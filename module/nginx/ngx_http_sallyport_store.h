@@ -23,7 +23,7 @@
 
 #define NGX_HTTP_SALLYPORT_PREFIX_MAX  128   /* bytes */
 #define NGX_HTTP_SALLYPORT_SECRET_MAX  512   /* bytes of a password */
-#define NGX_HTTP_SALLYPORT_KEY_MAX     256   /* prefix, kind and id */
+#define NGX_HTTP_SALLYPORT_KEY_MAX     288   /* prefix, kind and id */
 
 
 
@@ -60,7 +60,7 @@ struct ngx_http_sallyport_lookup_s {
     ngx_msec_t                         sent;
     unsigned                           unknown:1;
     unsigned                           late:1;   /* waiters were told */
-    u_char                             id[SP_ID_LEN];
+    u_char                             id[SP_CUSTOMER_NAME_LEN];
 };
 
 

@@ -12,7 +12,7 @@
  *   table    share  slot  holds
  *   KEYS       20%   256  key records, packed
  *   ACCOUNTS   30%   512  account records, packed
- *   LARGE      14%  4096  records of both kinds that fit no smaller slot
+ *   LARGE      14%  4096  records of any kind that fit no smaller slot
  *   NEGATIVE    6%    32  ids that the store does not know
  *   IDENTITY   16%    24  buckets of limits by key or account
  *   ADDRESS     8%    24  buckets of other limits
@@ -203,7 +203,7 @@ typedef struct {
     ngx_http_sallyport_print_t    print;    /* of the id */
     uint64_t                      store;    /* tag of the store */
     const u_char                 *id;
-    size_t                        len;      /* 1..SP_ID_LEN */
+    size_t                        len;      /* 1..SP_CUSTOMER_NAME_LEN */
     ngx_http_sallyport_kind_t     kind;
 } ngx_http_sallyport_cache_id_t;
 
@@ -304,6 +304,8 @@ void ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
  */
 
 /* 1 if the record refuses by itself: it is obeyed without the store. */
+const char *ngx_http_sallyport_kind_name(ngx_http_sallyport_kind_t kind);
+const char *ngx_http_sallyport_kind_prefix(ngx_http_sallyport_kind_t kind);
 ngx_uint_t ngx_http_sallyport_record_denies(ngx_http_sallyport_kind_t kind,
     const void *record);
 uint64_t ngx_http_sallyport_record_ver(ngx_http_sallyport_kind_t kind,

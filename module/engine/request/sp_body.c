@@ -16,7 +16,7 @@ sp_body_init(sp_body_t *body, const sp_route_t *route)
 {
     const sp_json_table_t  *table;
 
-    table = sp_body_table(route->dialect == SP_DIALECT_ANTHROPIC);
+    table = sp_body_table(route->dialect == SP_DIALECT_ANTHROPIC, 0);
 
     sp_json_init(&body->json, table, sp_body_on_value, body);
 
@@ -34,12 +34,30 @@ sp_body_init(sp_body_t *body, const sp_route_t *route)
     body->factor = 1;
     body->nmodels = 0;
     body->names_len = 0;
+    body->user.len = 0;
+    body->user.data = NULL;
 
     /* every answer is a refusal if the table could not be made */
 
     if (table == NULL) {
         body->error = SP_BODY_BAD_JSON;
     }
+}
+
+
+void
+sp_body_ask_user(sp_body_t *body)
+{
+    const sp_json_table_t  *table;
+
+    table = sp_body_table(body->route->dialect == SP_DIALECT_ANTHROPIC, 1);
+
+    if (table == NULL) {
+        body->error = SP_BODY_BAD_JSON;
+        return;
+    }
+
+    sp_json_init(&body->json, table, sp_body_on_value, body);
 }
 
 

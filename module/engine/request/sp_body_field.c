@@ -59,6 +59,8 @@ static sp_rc_t sp_body_tokens(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value);
 static sp_rc_t sp_body_factor(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value);
+static sp_rc_t sp_body_user(sp_body_t *body, const sp_body_field_t *field,
+    const sp_json_value_t *value);
 static int sp_body_printable(sp_str_t s);
 static sp_rc_t sp_body_add(sp_body_t *body, const sp_body_field_t *field,
     sp_str_t name, int *index);
@@ -150,7 +152,13 @@ static const sp_body_field_t  sp_body_fields[] = {
     sp_type_row("n", "n", OPENAI, sp_body_factor,
                 "a whole number from 1 to 65536"),
     sp_type_row("best_of", "best_of", OPENAI, sp_body_factor,
-                "a whole number from 1 to 65536")
+                "a whole number from 1 to 65536"),
+
+    /* who the end user is; in the tables of those who want to know */
+
+    sp_type_row("user", "user", OPENAI, sp_body_user, "text"),
+    sp_type_row("metadata/user_id", "metadata.user_id", ANTHROPIC,
+                sp_body_user, "text")
 };
 
 
@@ -159,9 +167,8 @@ static const sp_body_field_t  sp_body_fields[] = {
  * then on they are as constant as the table that they come from.
  */
 
-static _Alignas(16) unsigned char  sp_body_openai[SP_BODY_TABLE];
-static _Alignas(16) unsigned char  sp_body_anthropic[SP_BODY_TABLE];
-static const sp_json_table_t      *sp_body_tables[2];
+static _Alignas(16) unsigned char  sp_body_room[2][2][SP_BODY_TABLE];
+static const sp_json_table_t      *sp_body_tables[2][2];
 
 
 __attribute__((constructor))
@@ -169,32 +176,37 @@ static void
 sp_body_compile(void)
 {
     size_t           i, n, need;
-    unsigned         dialect;
-    unsigned char   *mem;
+    unsigned         t, dialect, user;
     sp_json_watch_t  watches[sp_nelts(sp_body_fields)];
 
-    for (dialect = 0; dialect < 2; dialect++) {
+    for (t = 0; t < 4; t++) {
+        dialect = t >> 1;
+        user = t & 1;
         n = 0;
 
         for (i = 0; i < sp_nelts(sp_body_fields); i++) {
-            if (sp_body_fields[i].dialects & (1u << dialect)) {
-                watches[n].path = sp_body_fields[i].path;
-                watches[n++].id = (int) i;
+
+            if (!(sp_body_fields[i].dialects & (1u << dialect))
+                || (sp_body_fields[i].judge == sp_body_user && !user))
+            {
+                continue;
             }
+
+            watches[n].path = sp_body_fields[i].path;
+            watches[n++].id = (int) i;
         }
 
-        mem = dialect == SP_DIALECT_OPENAI ? sp_body_openai
-                                           : sp_body_anthropic;
-        sp_body_tables[dialect] = sp_json_compile(watches, n, mem,
-                                                  SP_BODY_TABLE, &need);
+        sp_body_tables[dialect][user] = sp_json_compile(watches, n,
+                                            sp_body_room[dialect][user],
+                                            SP_BODY_TABLE, &need);
     }
 }
 
 
 const sp_json_table_t *
-sp_body_table(unsigned dialect)
+sp_body_table(unsigned dialect, unsigned user)
 {
-    return sp_body_tables[dialect];
+    return sp_body_tables[dialect][user];
 }
 
 
@@ -409,6 +421,28 @@ sp_body_factor(sp_body_t *body, const sp_body_field_t *field,
 
     body->multi = 1;
     body->factor = n > body->factor ? n : body->factor;
+
+    return SP_OK;
+}
+
+
+static sp_rc_t
+sp_body_user(sp_body_t *body, const sp_body_field_t *field,
+    const sp_json_value_t *value)
+{
+    if (value->type == SP_JSON_NULL) {
+        return SP_OK;
+    }
+
+    if (value->type != SP_JSON_STRING
+        || value->text.len > sizeof(body->user_name))
+    {
+        return sp_body_refuse(body, field);
+    }
+
+    memcpy(body->user_name, value->text.data, value->text.len);
+    body->user.data = body->user_name;
+    body->user.len = value->text.len;
 
     return SP_OK;
 }

@@ -14,8 +14,11 @@
 #include "sp_body.h"
 
 
-/* The paths to watch, 0 OpenAI, 1 Anthropic; NULL: could not be made. */
-const sp_json_table_t *sp_body_table(unsigned dialect);
+/*
+ * The paths to watch, 0 OpenAI, 1 Anthropic, with that of the end user or
+ * without; NULL: could not be made.
+ */
+const sp_json_table_t *sp_body_table(unsigned dialect, unsigned user);
 
 /* Judges a watched value; "ctx" is the body. */
 sp_rc_t sp_body_on_value(void *ctx, int id, const sp_json_value_t *value);
