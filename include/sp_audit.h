@@ -16,7 +16,7 @@
 #include "sp_tail.h"
 
 
-#define SP_RECORD_MAX    8192    /* bytes of a line with its newline */
+#define SP_RECORD_MAX    12288   /* bytes of a line with its newline */
 #define SP_RECORD_BODY   (SP_RECORD_MAX - 80)   /* before it is linked */
 #define SP_SETTLE_MAX    1024    /* bytes of a settle line, linked */
 #define SP_CHAIN_LEN     64      /* hex digits of a link */

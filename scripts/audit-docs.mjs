@@ -52,7 +52,7 @@ function rows(object, prefix = '', within = false) {
         }
 
         if (member.$ref === '#/$defs/account') {
-            return [`| \`${prefix}${name}\` | object, opt | next table |`];
+            return [`| \`${prefix}${name}\` | object, opt | the table of \`facts.account\` |`];
         }
 
         const cut = name.endsWith('_cut');

@@ -18,6 +18,8 @@
 static int sp_cli_explain_run(const sp_cli_args_t *args);
 static sp_rc_t sp_explain_options(const sp_cli_args_t *args,
     sp_request_t *request, int *expected);
+static sp_rc_t sp_explain_again(const sp_policy_t *policy,
+    sp_request_t *request);
 static sp_policy_t *sp_explain_policy(const char *path,
     const sp_request_t *request);
 static sp_rc_t sp_explain_request(const sp_cli_args_t *args,
@@ -181,7 +183,7 @@ sp_cli_explain_run(const sp_cli_args_t *args)
 
     policy = sp_explain_policy(args->args[0], request);
 
-    if (policy != NULL) {
+    if (policy != NULL && sp_explain_again(policy, request) == SP_OK) {
         rc = sp_explain_decide(args, policy, request, expected);
     }
 
@@ -252,6 +254,30 @@ sp_explain_options(const sp_cli_args_t *args, sp_request_t *request,
     }
 
     return sp_cli_format(args) == -1 ? SP_ERROR : SP_OK;
+}
+
+
+/*
+ * The policy is read as of the request's time, and the request as the policy
+ * wants it where that looks into the body for more.
+ */
+
+static sp_rc_t
+sp_explain_again(const sp_policy_t *policy, sp_request_t *request)
+{
+    if (sp_policy_customers(policy, NULL) != SP_CUSTOMERS_BODY) {
+        return SP_OK;
+    }
+
+    json_incref(request->json);
+    sp_request_free(request);
+
+    request->nnotes = 0;
+    request->scratch = NULL;
+    request->memory = NULL;
+    request->policy = policy;
+
+    return sp_request_facts(request);
 }
 
 

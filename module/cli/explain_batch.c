@@ -65,6 +65,7 @@ sp_explain_lines(FILE *in, const char *name, const sp_policy_t *policy,
     for (number = 1; (len = getline(&line, &size, in)) != -1; number++) {
         memset(request, 0, sizeof(*request));
         request->geo = common->geo;
+        request->policy = policy;
         request->now = common->now;
         request->stored = common->stored;
         request->stored_id = common->stored_id;

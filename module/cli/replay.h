@@ -28,11 +28,13 @@ typedef struct {
     sp_facts_t         facts;
     sp_key_t           key;
     sp_account_t       account;
+    sp_account_t       customer;
     sp_body_t          body;
     sp_addr_t          addr;
     sp_fact_memory_t  *memory;
     uint8_t            missing[SP_FACTS_MAX];  /* facts it does not hold */
     int                cut;       /* owners, control or listed do not all fit */
+    int                unasked;   /* whether a reseller named a customer */
     char               why[128];  /* why it cannot be used */
 } sp_recorded_t;
 

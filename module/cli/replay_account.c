@@ -14,7 +14,9 @@
 #define SP_RECORDED_TEXT   4096    /* bytes of a list as the store writes it */
 
 
-static sp_rc_t sp_recorded_parse(sp_recorded_t *r, const json_t *account);
+static sp_rc_t sp_recorded_customer(sp_recorded_t *r);
+static sp_rc_t sp_recorded_parse(sp_recorded_t *r, const json_t *account,
+    const char *who, sp_account_t *to);
 static void sp_recorded_lists(sp_recorded_t *r, const json_t *account,
     sp_pair_t *pairs, size_t *n);
 static void sp_recorded_pair(sp_recorded_t *r, sp_pair_t *pairs, size_t *n,
@@ -55,9 +57,11 @@ sp_recorded_account(sp_recorded_t *r)
         return sp_recorded_why(r, "facts.account");
     }
 
-    if (sp_recorded_parse(r, account) != SP_OK) {
+    if (sp_recorded_parse(r, account, "account", &r->account) != SP_OK) {
         return SP_DECLINED;
     }
+
+    sp_facts_account(&r->facts, SP_ACCTFACT_FOUND, &r->account);
 
     value = json_object_get(json_object_get(r->record, "net"), "registered");
     (void) sp_recorded_fact(r, SP_F_IP_REGISTERED, value);
@@ -94,6 +98,59 @@ sp_recorded_account(sp_recorded_t *r)
              || json_object_get(account, "listed_cut") != NULL
              || json_object_get(account, "own_cut") != NULL;
 
+    return sp_recorded_customer(r);
+}
+
+
+/* Of accounts that do not resell there is none, whatever the policy was. */
+
+static sp_rc_t
+sp_recorded_customer(sp_recorded_t *r)
+{
+    int           state;
+    json_t       *customer, *record;
+
+    static const char *const  states[] = {
+        "unknown", "none", "pending", "malformed", "failed", "no_such",
+        "invalid", "found"
+    };
+
+    customer = json_object_get(json_object_get(r->record, "facts"),
+                               "customer");
+
+    if (customer == NULL) {
+        r->unasked = sp_account_resells(&r->account);
+        sp_facts_customer(&r->facts, r->unasked ? SP_CUSTFACT_UNKNOWN
+                                                : SP_CUSTFACT_NONE, NULL);
+        return SP_OK;
+    }
+
+    state = sp_recorded_word(json_object_get(customer, "st"), states,
+                             sp_nelts(states));
+
+    if (state == -1) {
+        return sp_recorded_why(r, "facts.customer.st");
+    }
+
+    if (state != SP_CUSTFACT_FOUND) {
+        sp_facts_customer(&r->facts, (sp_custfact_t) state, NULL);
+        return SP_OK;
+    }
+
+    record = json_object_get(customer, "record");
+
+    if (sp_recorded_parse(r, record, "customer", &r->customer) != SP_OK) {
+        return SP_DECLINED;
+    }
+
+    sp_facts_customer(&r->facts, SP_CUSTFACT_FOUND, &r->customer);
+
+    r->missing[SP_F_CUSTOMER_PLACES] =
+        json_object_get(record, "use_locations_cut") != NULL
+        || json_object_get(record, "accepted_locations_cut") != NULL;
+    r->missing[SP_F_CUSTOMER_TAGS] =
+        json_object_get(record, "tags_cut") != NULL;
+
     return SP_OK;
 }
 
@@ -101,7 +158,8 @@ sp_recorded_account(sp_recorded_t *r)
 /* The record of the store again: the engine reads it as it did then. */
 
 static sp_rc_t
-sp_recorded_parse(sp_recorded_t *r, const json_t *account)
+sp_recorded_parse(sp_recorded_t *r, const json_t *account, const char *who,
+    sp_account_t *to)
 {
     size_t              i, n;
     json_t             *value;
@@ -163,20 +221,16 @@ sp_recorded_parse(sp_recorded_t *r, const json_t *account)
     }
 
     id = json_string_value(json_object_get(json_object_get(r->record, "who"),
-                                           "account"));
+                                           who));
 
     if (id == NULL || !sp_id_valid(sp_cstr(id))) {
-        return sp_recorded_why(r, "who.account");
+        return sp_recorded_why(r, "who.%s", who);
     }
 
-    if (sp_account_parse(&r->account, sp_cstr(id), pairs, n, &error)
-        != SP_OK)
-    {
-        return sp_recorded_why(r, "facts.account: %s %s", error.field,
+    if (sp_account_parse(to, sp_cstr(id), pairs, n, &error) != SP_OK) {
+        return sp_recorded_why(r, "facts.%s: %s %s", who, error.field,
                                error.why);
     }
-
-    sp_facts_account(&r->facts, SP_ACCTFACT_FOUND, &r->account);
 
     return SP_OK;
 }

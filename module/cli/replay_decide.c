@@ -82,6 +82,12 @@ sp_replay_record(sp_replay_t *replay, json_t *record)
             sp_replay_not(replay, "its body was never read");
         }
 
+    } else if (r->unasked && sp_policy_customers(replay->policy, NULL)
+                             != SP_CUSTOMERS_NONE)
+    {
+        sp_replay_not(replay, "facts.customer: nobody looked for whom the "
+                      "reseller called");
+
     } else if (r->cut && replay->functions) {
         sp_replay_not(replay, "facts.account: not all fits in the record");
 

@@ -35,6 +35,7 @@ sp_recorded_facts(sp_recorded_t *r)
 
     memset(r->missing, 0, sizeof(r->missing));
     r->cut = 0;
+    r->unasked = 0;
     sp_facts_init(&r->facts, json_integer_value(now));
 
     if (sp_recorded_net(r) != SP_OK || sp_recorded_route(r) != SP_OK

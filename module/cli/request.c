@@ -32,7 +32,7 @@ static sp_rc_t sp_request_given(sp_request_t *request);
 
 static const char *const  sp_request_keys[] = {
     "now", "ip", "route", "dialect", "key", "account", "model", "models",
-    "stream", "tokens", "body", "facts"
+    "stream", "tokens", "body", "customer", "facts"
 };
 
 
@@ -86,7 +86,8 @@ sp_request_facts(sp_request_t *request)
         || sp_request_route(request) != SP_OK
         || sp_request_key(request) != SP_OK
         || sp_request_account(request) != SP_OK
-        || sp_request_body(request) != SP_OK)
+        || sp_request_body(request) != SP_OK
+        || sp_request_customer(request) != SP_OK)
     {
         return SP_ERROR;
     }
@@ -412,6 +413,12 @@ sp_request_body(sp_request_t *request)
     }
 
     sp_body_init(&request->body, route);
+
+    if (request->policy != NULL
+        && sp_policy_customers(request->policy, NULL) == SP_CUSTOMERS_BODY)
+    {
+        sp_body_ask_user(&request->body);
+    }
 
     if (json_object_get(request->json, "models") != NULL) {
         return sp_request_models(request);

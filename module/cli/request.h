@@ -12,6 +12,7 @@
 
 
 #include "fact.h"
+#include "sp_policy.h"
 #include "store.h"
 
 
@@ -27,6 +28,8 @@ typedef struct {
     sp_addr_t          addr;
     sp_key_t           key;
     sp_account_t       account;
+    sp_account_t       customer;
+    const sp_policy_t *policy;       /* NULL: without "customers:" */
     const sp_stored_t *stored;       /* the account's, or NULL */
     const char        *stored_id;
     sp_body_t          body;
@@ -53,6 +56,17 @@ void sp_request_note(sp_request_t *request, const char *fmt, ...)
 /* request_record.c: the key and the account. */
 sp_rc_t sp_request_key(sp_request_t *request);
 sp_rc_t sp_request_account(sp_request_t *request);
+
+/* request_customer.c: after the body, which may name one. */
+sp_rc_t sp_request_customer(sp_request_t *request);
+
+/* request_record.c: an object with a record's fields; "v" and "ver" are 1. */
+sp_rc_t sp_request_record(sp_request_t *request, const char *what,
+    const json_t *json, sp_stored_t *record);
+
+/* The index of a word; "" stands for none. -1 after a message. */
+int sp_request_word(const char *what, const json_t *json,
+    const char *const *words, size_t n);
 
 
 #endif /* SP_CLI_REQUEST_H */

@@ -18,8 +18,6 @@
 #define SP_REQUEST_ACCOUNT  "account"    /* the id of one that has none */
 
 
-static sp_rc_t sp_request_record(sp_request_t *request, const char *what,
-    const json_t *json, sp_stored_t *record);
 static sp_rc_t sp_request_field(sp_request_t *request, sp_stored_t *record,
     const char *name, const json_t *value);
 static sp_rc_t sp_request_list(sp_stored_t *record, const char *name,
@@ -31,8 +29,6 @@ static sp_rc_t sp_request_key_record(sp_request_t *request,
 static void sp_request_account_read(sp_request_t *request, const char *id,
     const sp_stored_t *record);
 static sp_rc_t sp_request_account_facts(sp_request_t *request);
-static int sp_request_word(const char *what, const json_t *json,
-    const char *const *words, size_t n);
 static const char *sp_request_account_id(const sp_request_t *request);
 
 
@@ -160,14 +156,6 @@ sp_request_account(sp_request_t *request)
     rc = sp_request_record(request, "account", json, &record);
 
     if (rc == SP_OK) {
-        rc = sp_request_default(&record, "v", "1");
-    }
-
-    if (rc == SP_OK) {
-        rc = sp_request_default(&record, "ver", "1");
-    }
-
-    if (rc == SP_OK) {
         sp_request_account_read(request, sp_request_account_id(request),
                                 &record);
     }
@@ -279,7 +267,7 @@ sp_request_account_facts(sp_request_t *request)
 
 /* Every member is a field; "id" of an account is its name. */
 
-static sp_rc_t
+sp_rc_t
 sp_request_record(sp_request_t *request, const char *what, const json_t *json,
     sp_stored_t *record)
 {
@@ -288,7 +276,7 @@ sp_request_record(sp_request_t *request, const char *what, const json_t *json,
 
     json_object_foreach((json_t *) json, name, value) {
 
-        if (strcmp(what, "account") == 0 && strcmp(name, "id") == 0) {
+        if (strcmp(what, "key") != 0 && strcmp(name, "id") == 0) {
             continue;
         }
 
@@ -299,7 +287,11 @@ sp_request_record(sp_request_t *request, const char *what, const json_t *json,
         }
     }
 
-    return SP_OK;
+    if (sp_request_default(record, "v", "1") != SP_OK) {
+        return SP_ERROR;
+    }
+
+    return sp_request_default(record, "ver", "1");
 }
 
 
@@ -391,9 +383,7 @@ sp_request_default(sp_stored_t *record, const char *name, const char *value)
 }
 
 
-/* The index of a word; "" stands for none. -1 after a message. */
-
-static int
+int
 sp_request_word(const char *what, const json_t *json, const char *const *words,
     size_t n)
 {

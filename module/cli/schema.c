@@ -41,7 +41,8 @@ static json_t *sp_schema_ref(int map);
 /* Names of the definitions, by sp_keys_id_t. */
 
 static const char *const  sp_schema_names_of[SP_K_MAPS] = {
-    "file", "sources", "source", "stale", "fact", "list", "models", "tiers",
+    "file", "sources", "source", "stale", "fact", "customers",
+    "customer", "list", "models", "tiers",
     "reason", "deny", "allow", "throttle", "flag", "exception", "invariant",
     "valid"
 };

@@ -345,6 +345,7 @@ sp_tests_decide(sp_tests_t *tests, const sp_test_case_t *one,
     /* As the gate does: first without the body. */
 
     request->now = one->now;
+    request->policy = result->policy;
     request->json = json_incref(json);
 
     if (sp_request_facts(request) != SP_OK) {
@@ -353,11 +354,20 @@ sp_tests_decide(sp_tests_t *tests, const sp_test_case_t *one,
     }
 
     sp_facts_body(&request->facts, SP_BODYFACT_PENDING, NULL);
+
+    if (sp_policy_customers(result->policy, NULL) == SP_CUSTOMERS_BODY
+        && request->facts.account != NULL
+        && sp_account_resells(request->facts.account))
+    {
+        sp_facts_customer(&request->facts, SP_CUSTFACT_PENDING, NULL);
+    }
+
     sp_decide(result->policy, &request->facts, SP_STAGE_HEAD, &head);
     sp_request_free(request);
 
     memset(request, 0, sizeof(*request));
     request->now = one->now;
+    request->policy = result->policy;
     request->json = json;
     result->request = json;
 

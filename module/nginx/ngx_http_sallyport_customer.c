@@ -150,10 +150,11 @@ ngx_http_sallyport_customer_id(ngx_http_sallyport_ctx_t *ctx)
     customer = ctx->customer;
     account = ctx->facts.account;
 
-    if ((ctx->facts.named && customer == NULL)
-        || (ngx_http_sallyport_customers(ctx, NULL) == SP_CUSTOMERS_BODY
-            && ctx->facts.body_state != SP_BODYFACT_FINE
-            && ctx->facts.body_state != SP_BODYFACT_NONE))
+    if (account != NULL && sp_account_resells(account)
+        && ((ctx->facts.named && customer == NULL)
+            || (ngx_http_sallyport_customers(ctx, NULL) == SP_CUSTOMERS_BODY
+                && ctx->facts.body_state != SP_BODYFACT_FINE
+                && ctx->facts.body_state != SP_BODYFACT_NONE)))
     {
         sp_facts_customer(&ctx->facts, SP_CUSTFACT_UNKNOWN, NULL);
         return 0;

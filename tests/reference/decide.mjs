@@ -8,7 +8,7 @@ import { ABSENT, FAILED, KNOWN, UNKNOWN, address, addressClass, inNetwork,
 } from './fields.mjs';
 import { FALSE, FROM_FAILED, TRUE, UNSURE, evaluate, truth,
 } from './condition.mjs';
-import { complete, facts as recordFacts, parse } from './record.mjs';
+import { complete, facts as recordFacts, parse, resells } from './record.mjs';
 
 const NAMES = ['false', 'unknown', 'true'];
 
@@ -104,6 +104,28 @@ function own(policy, account, now) {
             : ownValue(declared, account[name.replace('account.', '')], now)]));
 }
 
+/** The record of the end customer, or a word where there is none. */
+function customerOf(request, account) {
+    const { customer } = request;
+
+    if (typeof account === 'string') {
+        return account === FAILED ? 'failed' : 'unasked';
+    }
+
+    if (customer === undefined || !resells(account)) {
+        return 'none';
+    }
+
+    if (typeof customer === 'string') {
+        return customer;
+    }
+
+    // where the name of the reseller ends must be plain to see
+
+    return customer.id?.includes(':') ? 'malformed'
+        : complete(customer) ? customer : 'invalid';
+}
+
 function gather(policy, request) {
     const facts = {};
 
@@ -149,6 +171,22 @@ function gather(policy, request) {
 
     Object.assign(facts, own(policy, account, request.now));
 
+    const customer = customerOf(request, account);
+
+    if (typeof customer === 'string') {
+        const state = { failed: FAILED, none: ABSENT }[customer] ?? UNKNOWN;
+
+        for (const name of Object.keys(facts)) {
+            if (name.startsWith('customer.')) {
+                facts[name] = without(state);
+            }
+        }
+
+    } else {
+        Object.assign(facts, recordFacts(customer.id ?? 'customer', customer,
+            request.now, 'customer'));
+    }
+
     facts['request.route'] = known(request.route);
     facts['request.dialect'] = known(request.dialect ?? 'openai');
     facts['request.stream'] = known(request.stream ?? false);
@@ -159,7 +197,7 @@ function gather(policy, request) {
         facts[name] = given(policy.fields[name], value);
     }
 
-    return { facts, record, key: key.record, account };
+    return { facts, record, key: key.record, account, customer };
 }
 
 /** A whole name before patterns, of patterns the one with most letters. */
@@ -185,10 +223,12 @@ const KEYS = { missing: 'CRED_MISSING', malformed: 'CRED_MALFORMED',
     ambiguous: 'CRED_AMBIGUOUS', unknown: 'CRED_UNKNOWN',
     invalid: 'CRED_INVALID' };
 const ACCOUNTS = { missing: 'KYC_MISSING', invalid: 'KYC_RECORD_INVALID' };
+const CUSTOMERS = { missing: 'RESELL_ENDCUSTOMER_UNKNOWN',
+    malformed: 'RESELL_ENDCUSTOMER_UNKNOWN', invalid: 'KYC_RECORD_INVALID' };
 const STATUSES = { suspended: 'ACCT_SUSPENDED', closed: 'ACCT_CLOSED',
     rejected: 'KYC_REJECTED' };
 
-function builtins({ facts, record, key }, request) {
+function builtins({ facts, record, key, customer }, policy, request) {
     const found = [];
     const add = (rule, reason, value = TRUE) => found.push({
         rule: `builtin:${rule}`, reason, value });
@@ -233,6 +273,18 @@ function builtins({ facts, record, key }, request) {
 
     } else if (record === FAILED || typeof key !== 'string') {
         unavailable('record', record);
+    }
+
+    if (policy.customers !== undefined && typeof record !== 'string') {
+        if (customer === 'failed') {
+            unavailable('customer', FAILED);
+
+        } else if (CUSTOMERS[customer] !== undefined) {
+            add('customer', CUSTOMERS[customer]);
+
+        } else if (STATUSES[customer.status] !== undefined) {
+            add('customer', 'RESELL_ENDCUSTOMER_DENIED');
+        }
     }
 
     return found;
@@ -366,7 +418,7 @@ export function decide(policy, request) {
         setModel(policy, state.facts, model);
 
         if (n === 0) {
-            builtins(state, request).forEach((match) => record(match, true));
+            builtins(state, policy, request).forEach((match) => record(match, true));
         }
 
         if (!granted(state)) {

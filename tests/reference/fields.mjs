@@ -65,9 +65,20 @@ export const FIELDS = {
     now: 'time',
 };
 
+// An end customer has what an account has.
+
+for (const table of [ENUMS, FIELDS]) {
+    for (const [name, value] of Object.entries(table)) {
+        if (name.startsWith('account.')) {
+            table[name.replace('account.', 'customer.')] = value;
+        }
+    }
+}
+
 export const INT_RANGE = {
     'key.country_count': [0, 676],
     'account.level': [0, 3],
+    'customer.level': [0, 3],
     'model.tier': [1, 3],
 };
 

@@ -23,12 +23,14 @@ const SAME = [['ip.country', 'account.billing'],
     ['account.parent', 'account.incorporated'],
     ['account.residence', 'ip.country'], ['account.plan', 'key.id'],
     ['account.id', 'account.plan'], ['ip.tor', 'ip.vpn'],
-    ['account.level', 'model.tier'],
+    ['account.level', 'model.tier'], ['customer.level', 'account.level'],
+    ['customer.parent', 'account.parent'],
     ['account.verified_age', 'account.screened_age']];
 
 const WITHIN = [['ip.country', 'account.places'],
     ['ip.region', 'account.places'], ['account.residence', 'account.places'],
     ['account.incorporated', 'account.places'],
+    ['ip.country', 'customer.places'], ['customer.plan', 'customer.tags'],
     ['account.plan', 'account.tags'], ['account.id', 'account.tags']];
 
 const quoted = (word) => (/^[A-Za-z][A-Za-z0-9_-]*$/.test(word) ? word
@@ -56,6 +58,15 @@ export class PolicyMaker {
 
         if (random.once(2)) {
             head.push(`timezone: "${random.of(['UTC', '+02:00', '-09:30'])}"`);
+        }
+
+        if (random.once(3)) {
+            this.fields = Object.fromEntries(Object.entries(this.fields)
+                .filter(([name]) => !name.startsWith('customer.')));
+
+        } else {
+            head.push('customers:', `  from: {${random.of(['body: user',
+                'header: X-End-Customer'])}}`);
         }
 
         this.makeFacts();
@@ -438,12 +449,14 @@ export class PolicyMaker {
         const { random } = this;
 
         if (random.once(2)) {
-            const [a, b] = random.of(WITHIN);
+            const [a, b] = random.of(WITHIN.filter((pair) => pair.every(
+                (name) => this.fields[name])));
 
             return `${a} ${random.of(['in', 'not in'])} ${b}`;
         }
 
-        const [a, b] = random.of(SAME);
+        const [a, b] = random.of(SAME.filter((pair) => pair.every(
+            (name) => this.fields[name])));
 
         return `${a} ${random.of(['==', '!='])} ${b}`;
     }

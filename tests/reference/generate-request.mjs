@@ -36,6 +36,7 @@ export class RequestMaker {
         this.body(request);
         this.key(request);
         this.account(request);
+        this.customer(request);
 
         if (random.once(3)) {
             this.overrides(request);
@@ -123,7 +124,7 @@ export class RequestMaker {
             return random.of([0, 1, 5400, DAY, 2 * DAY, 14 * DAY, 7 * DAY])
                 + random.range(-1, 1);
         case 'int':
-            return name === 'account.level' ? random.below(4)
+            return name.endsWith('.level') ? random.below(4)
                 : random.of([0, 1, 2, 3, 4, 64, 65]);
         default:
             return random.of(name === 'account.id' ? POOL.account : POOL.name);
@@ -178,6 +179,23 @@ export class RequestMaker {
         }
 
         request.account = this.record(request.now);
+    }
+
+    /** Resellers name most; others name some, which means nothing. */
+    customer(request) {
+        const { random } = this;
+
+        if (typeof request.account !== 'object' || random.once(3)) {
+            return;
+        }
+
+        if (random.once(4)) {
+            request.customer = random.of(['missing', 'invalid', 'failed',
+                'malformed', 'none']);
+            return;
+        }
+
+        request.customer = this.record(request.now);
     }
 
     record(now) {
@@ -275,7 +293,9 @@ export class RequestMaker {
         const names = Object.keys(FIELDS).filter((name) => !/^(model|now|key)/
             .test(name) || name === 'key.country_count')
             .filter((name) => request.account !== undefined
-                || !name.startsWith('account.'));
+                || !name.startsWith('account.'))
+            .filter((name) => request.customer !== undefined
+                || !name.startsWith('customer.'));
 
         request.facts = {};
 
@@ -286,7 +306,9 @@ export class RequestMaker {
 
         // the word is a value of these two, too
 
-        for (const name of ['request.dialect', 'account.status']) {
+        for (const name of ['request.dialect', 'account.status',
+            'customer.status'])
+        {
             if (request.facts[name] === 'unknown') {
                 delete request.facts[name];
             }

@@ -47,6 +47,8 @@ const BUILTIN = {
     KYC_MISSING: [501, 403],
     KYC_RECORD_INVALID: [502, 403],
     KYC_REJECTED: [503, 403],
+    RESELL_ENDCUSTOMER_UNKNOWN: [1003, 403],
+    RESELL_ENDCUSTOMER_DENIED: [1004, 403],
     ROUTE_UNKNOWN: [1251, 404],
     BODY_AMBIGUOUS: [1253, 400],
     TIER_NOT_GRANTED: [1303, 403],
@@ -164,7 +166,7 @@ export function load(file) {
     const byKind = Object.fromEntries(KINDS.map((kind) => [kind,
         rules.filter((rule) => rule.kind === kind)]));
 
-    return { of: (kind) => byKind[kind],
+    return { of: (kind) => byKind[kind], customers: root.customers,
         fields, own, reasons: reasons(root),
         tiers: Object.entries(root.models?.tiers ?? {}).flatMap(
             ([tier, names]) => names.map((name) => [name, Number(tier)])) };

@@ -101,8 +101,16 @@ export function parse(r) {
     };
 }
 
-/** The facts account.* of a record. */
-export function facts(id, r, now) {
+/** The facts account.* of a record; or customer.*. */
+export function facts(id, r, now, of = 'account') {
+    return Object.fromEntries(Object.entries(accountFacts(id, r, now)).map(
+        ([name, fact]) => [name.replace('account.', `${of}.`), fact]));
+}
+
+export const resells = (r) => r.type === 'reseller'
+    || r.resale === 'passthrough';
+
+function accountFacts(id, r, now) {
     const given = (v, make) => (text(v) === undefined ? without(ABSENT)
         : make(String(v)));
     const at = (v) => given(v, (t) => (t === 'ZZ' ? without(UNKNOWN)

@@ -143,6 +143,28 @@ test_same_verdicts(void **state)
 }
 
 
+/* Nobody is named; or somebody is, of whom no more is known than one fact. */
+
+static void set_field(request_t *q, int field, int other, sp_addr_t *addr);
+
+
+static void
+set_customer(request_t *q, int field, int other, sp_addr_t *addr)
+{
+    static sp_account_t  customer;
+
+    q->facts.named = other;
+    sp_facts_customer(&q->facts, SP_CUSTFACT_NONE, NULL);
+
+    if (other) {
+        customer.status = SP_STATUS_VERIFIED;
+        q->facts.customer_state = SP_CUSTFACT_FOUND;
+        q->facts.customer = &customer;
+        set_field(q, field, other, addr);
+    }
+}
+
+
 /* The number of a field: a value, and another one. */
 
 static void
@@ -256,7 +278,8 @@ policy_of(int field)
     }
 
     snprintf(source, sizeof(source),
-             "sallyport: 1\npolicy: one\nmodels:\n  tiers:\n"
+             "sallyport: 1\npolicy: one\n"
+             "customers: {from: {header: X-Customer}}\nmodels:\n  tiers:\n"
              "    1: [m-one]\n    2: [m-two]\n"
              "deny:\n  - id: no\n    when: %s\n    unknown: skip\n"
              "    reason: NET_VPN\n"
@@ -271,6 +294,18 @@ policy_of(int field)
     }
 
     return policy;
+}
+
+
+static void
+set_value(request_t *q, int field, int other, sp_addr_t *addr)
+{
+    if (sp_field(field)->source == SP_FROM_CUSTOMER) {
+        set_customer(q, field, other, addr);
+
+    } else {
+        set_field(q, field, other, addr);
+    }
 }
 
 
@@ -319,8 +354,9 @@ test_every_field(void **state)
         q->facts.models = q->models;
         q->facts.body_state = SP_BODYFACT_FINE;
         memset(&memo, 0, sizeof(memo));
+        sp_facts_customer(&q->facts, SP_CUSTFACT_NONE, NULL);
 
-        set_field(q, field, 0, &addr);
+        set_value(q, field, 0, &addr);
         sp_decide(policy, &q->facts, SP_STAGE_WHOLE, &fresh);
         assert_int_equal(fresh.decision, SP_VERDICT_ALLOW);
 
@@ -328,7 +364,7 @@ test_every_field(void **state)
         (void) sp_memo_make(&memo, number, policy, &q->facts, &screen,
                             &fresh);
 
-        set_field(q, field, 1, &addr);
+        set_value(q, field, 1, &addr);
         sp_decide(policy, &q->facts, SP_STAGE_WHOLE, &fresh);
         assert_int_equal(fresh.decision, SP_VERDICT_DENY);
 
@@ -360,6 +396,7 @@ plain(request_t *q, sp_policy_t **policy, sp_screen_t *screen)
     random_account(&q->account);
     random_head_at(q, NOW);
     sp_facts_account(&q->facts, SP_ACCTFACT_FOUND, &q->account);
+    sp_facts_customer(&q->facts, SP_CUSTFACT_NONE, NULL);
     sp_screen(*policy, &q->account, NOW, screen);
     random_body(q);
     q->facts.body_state = SP_BODYFACT_FINE;

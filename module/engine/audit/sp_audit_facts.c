@@ -10,11 +10,18 @@
 #include "sp_audit_facts.h"
 
 
+static unsigned char *sp_audit_customer(unsigned char *p,
+    const sp_facts_t *facts);
 static unsigned char *sp_audit_tiers(unsigned char *p, unsigned tiers);
 
 
 static const char *const  sp_key_states[] = {
     "unknown", "failed", "missing", "malformed", "ambiguous", "no_such",
+    "invalid", "found"
+};
+
+static const char *const  sp_customer_states[] = {
+    "unknown", "none", "pending", "malformed", "failed", "no_such",
     "invalid", "found"
 };
 
@@ -105,6 +112,11 @@ sp_audit_who(unsigned char *p, const sp_facts_t *facts,
     p = sp_put_lit(p, ",\"key\":");
     p = sp_audit_fact(p, facts, SP_F_KEY_ID);
 
+    if (facts->customer_id.len != 0) {
+        p = sp_put_lit(p, ",\"customer\":");
+        p = sp_put_text(p, facts->customer_id, SP_AUDIT_TEXT);
+    }
+
     p = sp_put_lit(p, "},\"net\":{\"ip_p\":");
 
     if (ctx->address.len == 0) {
@@ -176,6 +188,32 @@ sp_audit_facts(unsigned char *p, const sp_facts_t *facts,
 
     } else {
         p += sp_audit_account(facts->account, p);
+    }
+
+    if (facts->customer_state != SP_CUSTFACT_UNKNOWN) {
+        p = sp_audit_customer(p, facts);
+    }
+
+    *p++ = '}';
+
+    return p;
+}
+
+
+/* Nothing where nobody looked whether an end customer is named. */
+
+static unsigned char *
+sp_audit_customer(unsigned char *p, const sp_facts_t *facts)
+{
+    p = sp_put_lit(p, ",\"customer\":{\"st\":");
+    p = sp_put_word(p, facts->customer_state < sp_nelts(sp_customer_states)
+                       ? sp_customer_states[facts->customer_state] : "?");
+
+    if (facts->customer != NULL) {
+        p = sp_put_lit(p, ",\"ver\":");
+        p = sp_put_uint(p, facts->customer->ver);
+        p = sp_put_lit(p, ",\"record\":");
+        p += sp_audit_account(facts->customer, p);
     }
 
     *p++ = '}';

@@ -18,17 +18,17 @@
 /*
  * Where lists stop, so that what follows always fits. An item is at most
  * SP_AUDIT_ITEM long and is taken back if it ends beyond its bound. What a
- * decision has outside of its lists and of "facts.account": up to the list
- * of models less than 1,400 bytes, up to the account 800 more, of the
- * verdict 700.
+ * decision has outside of its lists and of the records of account and customer:
+ * up to the list of models less than 1,400 bytes, up to the account 900 more,
+ * 100 of the customer, of the verdict 700.
  */
 #define SP_AUDIT_TEXT        64     /* most bytes of an id or a name */
 #define SP_AUDIT_ITEM        760
 #define SP_AUDIT_MODELS_END  1800
 #define SP_AUDIT_LISTS_END   (SP_RECORD_BODY - SP_AUDIT_ITEM - 400)
 
-_Static_assert(SP_AUDIT_MODELS_END + SP_AUDIT_ITEM + 800
-               + SP_AUDIT_ACCOUNT_MAX + 700 < SP_AUDIT_LISTS_END,
+_Static_assert(SP_AUDIT_MODELS_END + SP_AUDIT_ITEM + 900
+               + 2 * SP_AUDIT_ACCOUNT_MAX + 100 + 700 < SP_AUDIT_LISTS_END,
                "a verdict without lists fits behind the longest facts");
 
 

@@ -34,20 +34,12 @@ static void sp_facts_registered(sp_facts_t *facts,
 static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
 
 
-/* A value without a state has no items; what it was is not looked at. */
+/* The two sets of places are behind what is cleared. */
 
 void
 sp_facts_init(sp_facts_t *facts, int64_t now)
 {
-    unsigned  i;
-
-#pragma GCC unroll 16
-    for (i = 0; i < SP_FACTS_MAX; i++) {
-        memset(&facts->v[i], 0, offsetof(sp_value_t, u));
-    }
-
-    memset((unsigned char *) facts + sizeof(facts->v), 0,
-           offsetof(sp_facts_t, places) - sizeof(facts->v));
+    memset(facts, 0, offsetof(sp_facts_t, places));
 
     facts->route = SP_ROUTE_NONE;
     facts->route_state = SP_ROUTE_UNKNOWN;

@@ -292,7 +292,8 @@ sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
     for (field = 0; field < SP_FIELDS + (int) l->nown; field++) {
 
         if (!(uses.how[field] & SP_USE_READ)
-            || !sp_load_field(l, field)->optional)
+            || !sp_load_field(l, field)->optional
+            || sp_check_customer(field, &uses))
         {
             continue;
         }
@@ -303,9 +304,7 @@ sp_check_optional(sp_load_t *l, sp_lrule_t *rule)
             continue;
         }
 
-        if (!(uses.how[field] & SP_USE_HAS)
-            && !sp_check_customer(field, &uses))
-        {
+        if (!(uses.how[field] & SP_USE_HAS)) {
             sp_expr_error(&x, 207, at->off, at->len,
                           sp_diag_text("add 'has(%s) and', or say "
                                        "'unknown: match' or 'unknown: skip'",
