@@ -11,16 +11,12 @@
 #include <stdlib.h>
 
 #include <openssl/rand.h>
-#include <zlib.h>
 
 #include "key.h"
 
 
 #define SP_KEY_PEPPER_MAX  4096
 #define SP_BASE62          62
-
-
-static void sp_keyform_sum(sp_str_t key, char sum[SP_KEYFORM_SUM]);
 
 
 static const char  sp_base62[] =
@@ -87,19 +83,20 @@ sp_cli_pepper(const sp_cli_args_t *args, sp_pepper_t *pepper)
 
 
 sp_rc_t
-sp_keyform_make(char key[SP_KEYFORM_LEN + 1])
+sp_keyform_make(const sp_pepper_t *pepper, char key[SP_TAGGED_LEN + 1])
 {
     char           *p;
     size_t          n;
+    sp_str_t        head;
     unsigned char   byte;
 
     p = key;
-    memcpy(p, SP_KEYFORM_PREFIX, sizeof(SP_KEYFORM_PREFIX) - 1);
-    p += sizeof(SP_KEYFORM_PREFIX) - 1;
+    memcpy(p, SP_TAGGED_PREFIX, sizeof(SP_TAGGED_PREFIX) - 1);
+    p += sizeof(SP_TAGGED_PREFIX) - 1;
 
     /* Bytes from 248 are thrown away: 248 is the last multiple of 62. */
 
-    for (n = 0; n < SP_KEYFORM_RANDOM; /* void */) {
+    for (n = 0; n < SP_TAGGED_RANDOM; /* void */) {
         if (RAND_bytes(&byte, 1) != 1) {
             sp_cli_error("the system gives no random bytes");
             return SP_ERROR;
@@ -111,50 +108,23 @@ sp_keyform_make(char key[SP_KEYFORM_LEN + 1])
         }
     }
 
-    sp_keyform_sum((sp_str_t) { (size_t) (p - key), (unsigned char *) key }, p);
-    p[SP_KEYFORM_SUM] = '\0';
+    head.data = (unsigned char *) key;
+    head.len = (size_t) (p - key);
+
+    sp_key_tag(pepper, head, (unsigned char *) p);
+    p[SP_KEY_TAG_LEN] = '\0';
 
     return SP_OK;
 }
 
 
-static void
-sp_keyform_sum(sp_str_t key, char sum[SP_KEYFORM_SUM])
-{
-    int            i;
-    unsigned long  crc;
-
-    crc = crc32(0, key.data, (unsigned) key.len);
-
-    for (i = SP_KEYFORM_SUM - 1; i >= 0; i--) {
-        sum[i] = sp_base62[crc % SP_BASE62];
-        crc /= SP_BASE62;
-    }
-}
-
-
 int
-sp_keyform_fits(sp_str_t key)
+sp_keyform_fits(const sp_pepper_t *pepper, sp_str_t key)
 {
-    char      sum[SP_KEYFORM_SUM];
-    sp_str_t  head;
-
-    if (key.len < sizeof(SP_KEYFORM_PREFIX) - 1
-        || memcmp(key.data, SP_KEYFORM_PREFIX, sizeof(SP_KEYFORM_PREFIX) - 1)
-           != 0)
-    {
-        return 1;
-    }
-
-    if (key.len != SP_KEYFORM_LEN) {
-        return 0;
-    }
-
-    head = key;
-    head.len -= SP_KEYFORM_SUM;
-    sp_keyform_sum(head, sum);
-
-    return memcmp(key.data + head.len, sum, SP_KEYFORM_SUM) == 0;
+    return key.len < sizeof(SP_TAGGED_PREFIX) - 1
+           || memcmp(key.data, SP_TAGGED_PREFIX, sizeof(SP_TAGGED_PREFIX) - 1)
+              != 0
+           || sp_key_tagged(pepper, key);
 }
 
 

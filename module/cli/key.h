@@ -11,17 +11,10 @@
 #define SP_CLI_KEY_H
 
 
-#include "sp_credential.h"
+#include "sp_key_tag.h"
 
 #include "store.h"
 
-
-/* sk-sp-, 43 base62 digits of which each is random, 6 of their CRC-32. */
-#define SP_KEYFORM_PREFIX  "sk-sp-"
-#define SP_KEYFORM_RANDOM  43
-#define SP_KEYFORM_SUM     6
-#define SP_KEYFORM_LEN     (sizeof(SP_KEYFORM_PREFIX) - 1                     \
-                            + SP_KEYFORM_RANDOM + SP_KEYFORM_SUM)
 
 #define SP_KEY_PEPPER_OPT                                                     \
     { "pepper", "FILE", "the gate's pepper; else $SALLYPORT_PEPPER names it" }
@@ -37,10 +30,11 @@ typedef struct {
 sp_rc_t sp_cli_pepper(const sp_cli_args_t *args, sp_pepper_t *pepper);
 
 /* A fresh key, NUL-terminated; SP_ERROR after a message. */
-sp_rc_t sp_keyform_make(char key[SP_KEYFORM_LEN + 1]);
+sp_rc_t sp_keyform_make(const sp_pepper_t *pepper,
+    char key[SP_TAGGED_LEN + 1]);
 
-/* 0 if "key" has our form but its checksum does not fit: mistyped. */
-int sp_keyform_fits(sp_str_t key);
+/* 0 if "key" begins as ours do but its tag does not fit: mistyped. */
+int sp_keyform_fits(const sp_pepper_t *pepper, sp_str_t key);
 
 /* SP_ERROR if no client could send it as a key. */
 sp_rc_t sp_keyform_usable(sp_str_t key);

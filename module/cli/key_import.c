@@ -72,6 +72,8 @@ const sp_cli_verb_t  sp_cli_key_import = {
     "empty lines and lines that begin with # are skipped. Nothing is written\n"
     "if any line is wrong. Keys that are there already stay as they are, so\n"
     "the same file may be imported again.\n\n"
+    "Keys of another issuer have no tag: a gate that says `sallyport_key_tag\n"
+    "required` refuses them.\n\n"
     "Digests with a salt of their own cannot be looked up: such keys have to\n"
     "be made anew.\n\n"
     "  sallyport key import --hash sha256 keys.csv --by jo --reason MOVE-1\n",
@@ -232,10 +234,11 @@ sp_import_secret(sp_import_t *import, char *text, unsigned char kid[SP_KID_LEN])
                                    "a byte that no client could send");
         }
 
-        if (!sp_keyform_fits(sp_cstr(text))) {
+        if (!sp_keyform_fits(&import->pepper,
+                                                    sp_cstr(text))) {
             return sp_import_error(import, "the key begins with "
-                                   SP_KEYFORM_PREFIX " but its checksum does "
-                                   "not fit");
+                                   SP_TAGGED_PREFIX " but its tag does not "
+                                   "fit");
         }
 
         sp_kid(&import->pepper, sp_cstr(text), kid);

@@ -48,7 +48,9 @@ const sp_cli_verb_t  sp_cli_key_new = {
     "Makes an API key, prints it once and stores its id",
     "The key is the only line on standard output. It is stored nowhere: the\n"
     "store keeps a keyed digest, from which it cannot be had back. Its last\n"
-    "six characters are a checksum, so that a mistyped key is seen.\n\n"
+    "six characters are a tag, made with the pepper: a mistyped key is seen,\n"
+    "and with `sallyport_key_tag required` a guessed one costs the store\n"
+    "nothing.\n\n"
     "  sallyport key new --account acme --name ci --expires 90d \\\n"
     "      --networks 203.0.113.0/24 --by jo --reason TICKET-17\n",
     sp_cli_key_new_opts,
@@ -81,7 +83,7 @@ const sp_cli_verb_t  sp_cli_key_hash = {
 static int
 sp_cli_key_new_run(const sp_cli_args_t *args)
 {
-    char            key[SP_KEYFORM_LEN + 1];
+    char            key[SP_TAGGED_LEN + 1];
     sp_rc_t         rc;
     const char     *by, *why;
     sp_pepper_t     pepper;
@@ -107,7 +109,7 @@ sp_cli_key_new_run(const sp_cli_args_t *args)
     rc = sp_cli_pepper(args, &pepper);
 
     if (rc == SP_OK) {
-        rc = sp_keyform_make(key);
+        rc = sp_keyform_make(&pepper, key);
     }
 
     if (rc == SP_OK) {
@@ -332,9 +334,10 @@ sp_cli_key_hash_run(const sp_cli_args_t *args)
                      "of A-Z a-z 0-9 . _ ~ + / = : - are", key.len,
                      SP_KEY_MAX);
 
-    } else if (!sp_keyform_fits(key)) {
-        sp_cli_error("the key begins with " SP_KEYFORM_PREFIX " but its "
-                     "checksum does not fit: it is mistyped or cut off");
+    } else if (!sp_keyform_fits(&pepper, key)) {
+        sp_cli_error("the key begins with " SP_TAGGED_PREFIX " but its tag "
+                     "does not fit: it is mistyped, cut off, or of another "
+                     "pepper");
 
     } else {
         sp_kid(&pepper, key, kid);

@@ -94,6 +94,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                    mode;
     ngx_uint_t                    credential;
+    ngx_uint_t                    key_tag;      /* required: 1 */
     ngx_str_t                     replacement;  /* "Bearer KEY" of REPLACE */
     ngx_http_sallyport_policy_t  *policy;
     ngx_http_sallyport_geo_t     *geo;
@@ -279,6 +280,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_C_CACHE_HIT,
     NGX_HTTP_SALLYPORT_C_CACHE_MISS,
     NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT,
+    NGX_HTTP_SALLYPORT_C_UNTAGGED,       /* keys that nobody made */
     NGX_HTTP_SALLYPORT_C_LOOKUP,         /* commands sent to Redis */
     NGX_HTTP_SALLYPORT_C_LOOKUP_FAILED,
     NGX_HTTP_SALLYPORT_C_LOOKUP_REFUSED, /* rate, queue or breaker */

@@ -28,6 +28,13 @@ static void ngx_http_sallyport_exit_process(ngx_cycle_t *cycle);
 static ngx_uint_t ngx_http_sallyport_serves(void);
 
 
+static ngx_conf_enum_t  ngx_http_sallyport_key_tags[] = {
+    { ngx_string("off"), 0 },
+    { ngx_string("required"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_sallyport_commands[] = {
 
     { ngx_string("sallyport"),
@@ -78,6 +85,13 @@ static ngx_command_t  ngx_http_sallyport_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("sallyport_key_tag"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sallyport_loc_conf_t, key_tag),
+      ngx_http_sallyport_key_tags },
 
     { ngx_string("sallyport_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -258,6 +272,7 @@ ngx_http_sallyport_create_loc_conf(ngx_conf_t *cf)
 
     slcf->mode = NGX_CONF_UNSET_UINT;
     slcf->credential = NGX_CONF_UNSET_UINT;
+    slcf->key_tag = NGX_CONF_UNSET_UINT;
     slcf->policy = NGX_CONF_UNSET_PTR;
     slcf->geo = NGX_CONF_UNSET_PTR;
     slcf->store = NGX_CONF_UNSET_PTR;
@@ -288,6 +303,8 @@ ngx_http_sallyport_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_HTTP_SALLYPORT_OFF);
     ngx_conf_merge_uint_value(conf->credential, prev->credential,
                               NGX_HTTP_SALLYPORT_STRIP);
+
+    ngx_conf_merge_uint_value(conf->key_tag, prev->key_tag, 0);
 
     ngx_conf_merge_ptr_value(conf->policy, prev->policy, NULL);
     ngx_conf_merge_ptr_value(conf->geo, prev->geo, NULL);

@@ -9,6 +9,8 @@
 
 #include "ngx_http_sallyport_customer.h"
 
+#include "sp_key_tag.h"
+
 
 /* What one walk over the header lines found. */
 
@@ -20,6 +22,7 @@ typedef struct {
 } ngx_http_sallyport_lines_t;
 
 
+static ngx_uint_t ngx_http_sallyport_tagged(ngx_http_sallyport_ctx_t *ctx);
 static sp_geo_t *ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_lines_t *seen);
@@ -84,6 +87,12 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
     switch (ctx->credential.state) {
 
     case SP_CRED_OK:
+
+        if (ctx->slcf->key_tag && !ngx_http_sallyport_tagged(ctx)) {
+            sp_facts_key(&ctx->facts, SP_KEYFACT_NO_SUCH, NULL);
+            break;
+        }
+
         ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
         break;
 
@@ -99,6 +108,28 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
         sp_facts_key(&ctx->facts, SP_KEYFACT_MALFORMED, NULL);
         break;
     }
+}
+
+
+/* A key that was guessed costs neither a look-up nor room in the zone. */
+
+static ngx_uint_t
+ngx_http_sallyport_tagged(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_http_sallyport_pepper_t  *pepper;
+
+    pepper = ctx->slcf->pepper;
+
+    if (sp_key_tagged(&pepper->current, ctx->credential.key)
+        || (pepper->has_old
+            && sp_key_tagged(&pepper->old, ctx->credential.key)))
+    {
+        return 1;
+    }
+
+    ngx_http_sallyport_count(ctx->smcf->zone, NGX_HTTP_SALLYPORT_C_UNTAGGED);
+
+    return 0;
 }
 
 

@@ -79,6 +79,10 @@ static const ngx_http_sallyport_metric_t  ngx_http_sallyport_metrics[] = {
     { "sallyport_cache_total", "result=\"negative\"",
       NULL, NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT },
 
+    { "sallyport_keys_untagged_total", NULL,
+      "Keys that were refused by their tag, without a look-up.",
+      NGX_HTTP_SALLYPORT_C_UNTAGGED },
+
     { "sallyport_lookups_total", NULL,
       "Commands sent to the store for a record.",
       NGX_HTTP_SALLYPORT_C_LOOKUP },
