@@ -58,7 +58,8 @@ typedef struct {
     sp_str_t          id;        /* decision id */
     sp_str_t          request_id;    /* nginx's $request_id, or empty */
     sp_str_t          method;
-    uint64_t          body_bytes;
+    uint64_t          body_bytes;    /* decoded */
+    const char       *body_coding;   /* that it came in, or NULL */
     sp_str_t          address;   /* pseudonym, "2026q4:..." or the address */
     const char       *address_from;  /* conn, proxy */
     uint64_t          geo_build; /* unix seconds, 0: no database */

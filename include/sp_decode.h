@@ -18,7 +18,8 @@
 
 #define SP_DECODE_RATIO   200       /* of what came out to what went in, */
 #define SP_DECODE_FREE    65536     /* beyond so many bytes */
-#define SP_DECODE_WINDOW  1048576   /* bytes that a zstd frame may look back */
+#define SP_DECODE_WINDOW  8388608   /* bytes that a zstd frame may look back, */
+                                    /* as RFC 9659 has it for HTTP */
 
 
 typedef enum {
@@ -53,7 +54,9 @@ sp_coding_t sp_coding(sp_str_t value);
 
 /*
  * A decoder of GZIP or ZSTD; "most" bounds what comes out, in bytes. NULL: no
- * memory. It holds about 50 KB, for zstd up to 1.2 MB, until it is freed.
+ * memory. It holds about 50 KB, for zstd 100 KB and what the frame says that it
+ * looks back (often 2 MB, of which what never comes out is not touched), until
+ * it is freed.
  */
 sp_decode_t *sp_decode_create(sp_coding_t coding, uint64_t most,
     sp_decode_pt take, void *ctx);

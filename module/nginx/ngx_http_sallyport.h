@@ -46,6 +46,7 @@ typedef struct ngx_http_sallyport_edition_s  ngx_http_sallyport_edition_t;
 typedef struct ngx_http_sallyport_caller_s ngx_http_sallyport_caller_t;
 typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
+typedef struct ngx_http_sallyport_decoding_s  ngx_http_sallyport_decoding_t;
 typedef struct ngx_http_sallyport_customer_s  ngx_http_sallyport_customer_t;
 
 
@@ -423,6 +424,7 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_found_t      found;     /* of record_arrived */
 
     sp_body_t                      *body;      /* NULL: none is read */
+    ngx_http_sallyport_decoding_t  *decoding;  /* NULL: it came plain */
     const sp_key_t                 *key;       /* once found: in the rooms */
     const sp_account_t             *account;   /* below, or held by waiter */
     ngx_http_sallyport_customer_t  *customer;  /* or NULL: customer.h */

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_sallyport_audit.h"
+#include "ngx_http_sallyport_decode.h"
 #include "ngx_http_sallyport_zone.h"
 
 #include <openssl/rand.h>
@@ -326,6 +327,11 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
     actx.method.data = r->method_name.data;
     actx.method.len = r->method_name.len;
     actx.body_bytes = ctx->body_bytes;
+
+    if (ctx->decoding) {
+        actx.body_coding = ctx->decoding->coding == SP_CODING_GZIP ? "gzip"
+                                                                   : "zstd";
+    }
 
     ngx_http_sallyport_audit_request_id(audit, r, &actx.request_id);
 

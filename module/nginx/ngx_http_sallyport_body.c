@@ -15,6 +15,7 @@
 
 
 #include "ngx_http_sallyport_customer.h"
+#include "ngx_http_sallyport_decode.h"
 
 
 #define NGX_HTTP_SALLYPORT_SLICE  65536    /* bytes read from a file at once */
@@ -29,8 +30,12 @@ static ngx_uint_t ngx_http_sallyport_body_large(
 static ngx_int_t ngx_http_sallyport_body_reread(ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_body_file(ngx_http_sallyport_ctx_t *ctx,
     ngx_buf_t *b);
-static void ngx_http_sallyport_body_feed(ngx_http_sallyport_ctx_t *ctx,
+static void ngx_http_sallyport_body_bytes(ngx_http_sallyport_ctx_t *ctx,
     u_char *data, size_t len);
+static ngx_int_t ngx_http_sallyport_body_decoded(
+    ngx_http_sallyport_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
+static ngx_int_t ngx_http_sallyport_body_replace(
+    ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_body_finish(ngx_http_sallyport_ctx_t *ctx);
 
 
@@ -115,19 +120,57 @@ ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     for (cl = in; cl != NULL; cl = cl->next) {
 
-        if (ngx_buf_special(cl->buf)) {
-            continue;
+        if (!ngx_buf_special(cl->buf)) {
+            ngx_http_sallyport_body_bytes(ctx, cl->buf->pos,
+                                          cl->buf->last - cl->buf->pos);
         }
-
-        ngx_http_sallyport_body_feed(ctx, cl->buf->pos,
-                                     cl->buf->last - cl->buf->pos);
     }
 
     if (ngx_http_sallyport_body_large(ctx)) {
         return ngx_http_sallyport_body_over(ctx);
     }
 
+    if (ctx->decoding && ngx_http_sallyport_body_decoded(ctx, in, &in)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_next_request_body_filter(r, in);
+}
+
+
+/* What came has been read; what goes on is all there once the last came. */
+
+static ngx_int_t
+ngx_http_sallyport_body_decoded(ngx_http_sallyport_ctx_t *ctx,
+    ngx_chain_t *in, ngx_chain_t **out)
+{
+    ngx_uint_t    last;
+    ngx_chain_t  *cl;
+
+    last = 0;
+
+    for (cl = in; cl != NULL; cl = cl->next) {
+        last |= cl->buf->last_buf;
+    }
+
+    if (last) {
+        ngx_http_sallyport_decode_finish(ctx);
+    }
+
+    if (!ctx->decoding->replace) {
+        *out = in;
+        return NGX_OK;
+    }
+
+    for (cl = in; cl != NULL; cl = cl->next) {
+        cl->buf->pos = cl->buf->last;
+    }
+
+    *out = NULL;
+
+    return last ? ngx_http_sallyport_decode_chain(ctx, out) : NGX_OK;
 }
 
 
@@ -204,8 +247,29 @@ ngx_http_sallyport_body_reread(ngx_http_sallyport_ctx_t *ctx)
             continue;
         }
 
-        ngx_http_sallyport_body_feed(ctx, b->pos, b->last - b->pos);
+        ngx_http_sallyport_body_bytes(ctx, b->pos, b->last - b->pos);
     }
+
+    return ctx->decoding ? ngx_http_sallyport_body_replace(ctx) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_body_replace(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_chain_t  *out;
+
+    ngx_http_sallyport_decode_finish(ctx);
+
+    if (!ctx->decoding->replace) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_sallyport_decode_chain(ctx, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->request->request_body->bufs = out;
 
     return NGX_OK;
 }
@@ -241,7 +305,7 @@ ngx_http_sallyport_body_file(ngx_http_sallyport_ctx_t *ctx, ngx_buf_t *b)
             return NGX_ERROR;
         }
 
-        ngx_http_sallyport_body_feed(ctx, slice, n);
+        ngx_http_sallyport_body_bytes(ctx, slice, n);
     }
 
     (void) ngx_pfree(ctx->request->pool, slice);
@@ -250,9 +314,24 @@ ngx_http_sallyport_body_file(ngx_http_sallyport_ctx_t *ctx, ngx_buf_t *b)
 }
 
 
-/* Once the scanner has refused, the rest is read but not looked at. */
+/* As they came from the client. */
 
 static void
+ngx_http_sallyport_body_bytes(ngx_http_sallyport_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    if (ctx->decoding) {
+        ngx_http_sallyport_decode_feed(ctx, data, len);
+
+    } else {
+        ngx_http_sallyport_body_feed(ctx, data, len);
+    }
+}
+
+
+/* Once the scanner has refused, the rest is read but not looked at. */
+
+void
 ngx_http_sallyport_body_feed(ngx_http_sallyport_ctx_t *ctx, u_char *data,
     size_t len)
 {
@@ -272,6 +351,10 @@ ngx_http_sallyport_body_finish(ngx_http_sallyport_ctx_t *ctx)
     const sp_route_t  *route;
 
     route = sp_route(ctx->facts.route);
+
+    if (ctx->decoding && ngx_http_sallyport_decode_headers(ctx) != NGX_OK) {
+        ctx->body_failed = 1;
+    }
 
     if (route->body == SP_BODY_NONE && ctx->body_bytes == 0
         && !ctx->body_failed)

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_decode.h"
 
 
 #define NGX_HTTP_SALLYPORT_OWN_HEADERS  3    /* at most, on one request */
@@ -62,7 +62,7 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
     ngx_uint_t           n, credential;
     ngx_list_t          *list;
     ngx_list_part_t     *part;
-    ngx_table_elt_t     *h, *end, *start, *last, *bearer;
+    ngx_table_elt_t     *h, *end, *start, *last, *bearer, *coding;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -70,6 +70,7 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
     credential = ctx->slcf->credential;
     bearer = (credential != NGX_HTTP_SALLYPORT_PASS)
              ? r->headers_in.authorization : NULL;
+    coding = ctx->decoding ? ctx->decoding->header : NULL;
 
     if (ctx->headers_set) {
         return NGX_OK;
@@ -94,7 +95,7 @@ ngx_http_sallyport_headers(ngx_http_sallyport_ctx_t *ctx)
 
         for ( /* void */ ; h < end; h++) {
 
-            if (h == bearer) {
+            if (h == bearer || h == coding) {
                 continue;    /* as most clients send their key */
             }
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_sallyport_customer.h"
+#include "ngx_http_sallyport_decode.h"
 
 #include "sp_key_tag.h"
 
@@ -17,7 +18,8 @@
 typedef struct {
     ngx_str_t       *content_type;
     unsigned         types;        /* Content-Type lines */
-    unsigned         encoded:1;    /* a Content-Encoding that is no identity */
+    sp_coding_t      coding;       /* OTHER, too, of several lines */
+    ngx_table_elt_t *encoded;      /* that line */
     unsigned         websocket:1;
 } ngx_http_sallyport_lines_t;
 
@@ -196,6 +198,8 @@ static void
 ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_lines_t *seen, ngx_table_elt_t *h)
 {
+    sp_str_t  value;
+
     switch (h->key.len) {
 
     case sizeof("upgrade") - 1:    /* and "api-key" */
@@ -234,13 +238,13 @@ ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
 
     case sizeof("content-encoding") - 1:
 
-        if (ngx_http_sallyport_is(h, "content-encoding")
-            && (h->value.len != sizeof("identity") - 1
-                || ngx_strncasecmp(h->value.data, (u_char *) "identity",
-                                   sizeof("identity") - 1)
-                   != 0))
-        {
-            seen->encoded = 1;
+        if (ngx_http_sallyport_is(h, "content-encoding")) {
+            value.data = h->value.data;
+            value.len = h->value.len;
+
+            seen->coding = seen->encoded || value.len == 0
+                           ? SP_CODING_OTHER : sp_coding(value);
+            seen->encoded = h;
         }
 
         return;
@@ -418,7 +422,12 @@ ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
         type.len = seen->content_type->len;
     }
 
-    if (seen->encoded || !sp_body_type_ok(type)) {
+    if (seen->coding == SP_CODING_OTHER || !sp_body_type_ok(type)
+        || (seen->coding != SP_CODING_IDENTITY
+            && ngx_http_sallyport_decode_expect(ctx, seen->encoded,
+                                                seen->coding)
+               != NGX_OK))
+    {
         sp_facts_body(&ctx->facts, SP_BODYFACT_TYPE, NULL);
     }
 }

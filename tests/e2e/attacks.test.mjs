@@ -227,8 +227,12 @@ for (const type of TYPES) {
     refused(`type: ${JSON.stringify(type)}`, [415, 400], { type });
 }
 
-for (const encoding of ['gzip', 'br', 'zstd', 'deflate', 'x-gzip', 'GZIP',
-    'gzip, gzip', 'identity, gzip', 'identity,identity', '', 'chunked',
+for (const encoding of ['gzip', 'zstd', 'GZIP']) {
+    refused(`encoding, and a plain body: ${encoding}`, 400,
+        { head: `Content-Encoding: ${encoding}\r\n` });
+}
+
+for (const encoding of ['br', 'deflate', 'x-gzip', 'gzip, gzip', 'identity, gzip', 'identity,identity', '', 'chunked',
     'gzip\r\nContent-Encoding: identity', 'aes128gcm'])
 {
     refused(`encoding: ${JSON.stringify(encoding)}`, 415,

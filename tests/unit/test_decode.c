@@ -21,7 +21,7 @@
 #include "sp_decode.h"
 
 
-#define ROOM  (4 << 20)
+#define ROOM  (16 << 20)
 
 
 typedef struct {
@@ -271,7 +271,7 @@ test_window(void **state)
     fill(ROOM, 2);
     zstd = ZSTD_createCCtx();
     assert_non_null(zstd);
-    (void) ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, 22);
+    (void) ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, 24);
     (void) ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0);
     n = ZSTD_compress2(zstd, packed, sizeof(packed), plain, ROOM);
     assert_false(ZSTD_isError(n));

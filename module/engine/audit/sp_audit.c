@@ -105,6 +105,11 @@ sp_audit_request(unsigned char *p, const sp_facts_t *facts,
     p = sp_put_word(p, facts->body_state < sp_nelts(bodies)
                        ? bodies[facts->body_state] : "?");
 
+    if (ctx->body_coding != NULL) {
+        p = sp_put_lit(p, ",\"coding\":");
+        p = sp_put_word(p, ctx->body_coding);
+    }
+
     p = sp_audit_models(p, facts, verdict, end);
 
     p = sp_put_lit(p, ",\"stream\":");

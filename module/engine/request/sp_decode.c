@@ -17,7 +17,7 @@
 
 #define SP_DECODE_OUT   16384    /* bytes handed on at once, at most */
 #define SP_DECODE_GZIP  (15 + 16)    /* zlib: any window, a gzip head only */
-#define SP_DECODE_LOG   20       /* of SP_DECODE_WINDOW */
+#define SP_DECODE_LOG   23       /* of SP_DECODE_WINDOW */
 
 
 struct sp_decode_s {
@@ -283,8 +283,7 @@ sp_decode_strerror(const sp_decode_t *decode)
         return "the body is not encoded as Content-Encoding says";
 
     case SP_DECODE_FAR:
-        return "a zstd frame may look back 1 MiB at most (level 1, or a "
-               "windowLog of 20)";
+        return "a zstd frame may look back 8 MiB at most";
 
     case SP_DECODE_CUT:
         return "the encoded body ends too early";
