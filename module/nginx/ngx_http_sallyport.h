@@ -263,6 +263,14 @@ ngx_int_t ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_store_t *store);
 void ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store);
 
+/* file_metrics.c: of the stores that are files. */
+size_t ngx_http_sallyport_files_metrics_size(ngx_array_t *stores);
+u_char *ngx_http_sallyport_files_metrics(u_char *p, ngx_array_t *stores);
+
+/* In the master; a store that is a file has something to put in force. */
+ngx_int_t ngx_http_sallyport_file_init_module(ngx_cycle_t *cycle,
+    ngx_http_sallyport_store_t *store);
+
 
 /*
  * The zone: record cache, negative table, limiter's buckets and counters.

@@ -91,6 +91,7 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
     }
 
     if (store->lookups == NULL
+        && (store->file == NULL || store->zone == NULL)
         && ngx_http_sallyport_store_init_process((ngx_cycle_t *) ngx_cycle,
                                                  store)
            != NGX_OK)
@@ -112,6 +113,11 @@ ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
 
     if (kind == NGX_HTTP_SALLYPORT_ACCOUNT) {
         waiter->account = cid.print;
+    }
+
+    if (store->file != NULL) {
+        return ngx_http_sallyport_file_get(store, kind, id, room, record,
+                                           age_ms, waiter);
     }
 
     *record = ngx_http_sallyport_cache_get(store->zone, &cid, room, &cached);

@@ -370,6 +370,7 @@ static ngx_int_t
 ngx_http_sallyport_init_module(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
+    ngx_http_sallyport_store_t     **stores;
     ngx_http_sallyport_audit_t     **audits;
     ngx_http_sallyport_policy_t    **policies;
     ngx_http_sallyport_main_conf_t  *smcf;
@@ -391,6 +392,14 @@ ngx_http_sallyport_init_module(ngx_cycle_t *cycle)
         if (ngx_http_sallyport_policy_init_module(cycle, policies[i])
             != NGX_OK)
         {
+            return NGX_ERROR;
+        }
+    }
+
+    stores = smcf->stores.elts;
+
+    for (i = 0; i < smcf->stores.nelts; i++) {
+        if (ngx_http_sallyport_file_init_module(cycle, stores[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -216,6 +216,9 @@ ngx_int_t ngx_http_sallyport_policy_build(ngx_http_sallyport_policy_t *policy,
 void ngx_http_sallyport_policy_switch(ngx_http_sallyport_policy_t *policy,
     ngx_uint_t slot, ngx_http_sallyport_loaded_t *loaded);
 
+/* A mutex that the kernel gives back if its owner dies; in shared memory. */
+ngx_int_t ngx_http_sallyport_policy_mutex(pthread_mutex_t *mutex);
+
 /* Takes a mutex whose owner may have died: NGX_OK, or NGX_BUSY. */
 ngx_int_t ngx_http_sallyport_policy_take(pthread_mutex_t *mutex,
     ngx_uint_t *died);

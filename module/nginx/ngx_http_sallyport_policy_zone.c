@@ -16,7 +16,6 @@ static ngx_int_t ngx_http_sallyport_policy_create_zone(
     ngx_http_sallyport_policy_t *policy, ngx_shm_zone_t *shm_zone);
 static ngx_uint_t ngx_http_sallyport_policy_older(
     ngx_http_sallyport_policy_t *policy, ngx_log_t *log);
-static ngx_int_t ngx_http_sallyport_policy_mutex(pthread_mutex_t *mutex);
 static ngx_uint_t ngx_http_sallyport_policy_held(
     ngx_http_sallyport_policy_sh_t *sh);
 static uint64_t ngx_http_sallyport_policy_gap(
@@ -176,7 +175,7 @@ failed:
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sallyport_policy_mutex(pthread_mutex_t *mutex)
 {
     int                  rc;

@@ -205,6 +205,7 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_sallyport_policies_metrics(p, &smcf->policies);
     p = ngx_http_sallyport_metrics_geos(p, &smcf->geos);
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
+    p = ngx_http_sallyport_files_metrics(p, &smcf->stores);
 
     if (smcf->enabled) {
         p = ngx_http_sallyport_metrics_audits(p, &smcf->audits);
@@ -338,7 +339,8 @@ ngx_http_sallyport_metrics_size(ngx_http_sallyport_main_conf_t *smcf)
           + smcf->stores.nelts + smcf->audits.nelts;
     len *= NGX_HTTP_SALLYPORT_METRIC_LINE;
 
-    return len + ngx_http_sallyport_policies_metrics_size(&smcf->policies);
+    return len + ngx_http_sallyport_policies_metrics_size(&smcf->policies)
+           + ngx_http_sallyport_files_metrics_size(&smcf->stores);
 }
 
 

@@ -7,6 +7,7 @@
  *
  *     sallyport_store  redis://[USER:PASSWORD@]HOST[:PORT][/DB]  [options];
  *     sallyport_store  unix:PATH                                 [options];
+ *     sallyport_store  file:PATH  [zone=SIZE];    (file.c)
  *
  *     ttl=5s            how old a record may be before it is asked for again
  *     timeout=50ms      how long a request waits for a record
@@ -73,8 +74,7 @@ ngx_http_sallyport_store_create(ngx_conf_t *cf,
 
     if (ngx_array_init(&store->args, cf->pool, cf->args->nelts,
                        sizeof(ngx_str_t))
-        != NGX_OK
-        || ngx_http_sallyport_store_url(cf, store, &value[1]) != NGX_OK)
+        != NGX_OK)
     {
         return NULL;
     }
@@ -82,10 +82,20 @@ ngx_http_sallyport_store_create(ngx_conf_t *cf,
     for (i = 0; i < cf->args->nelts; i++) {
         copy = ngx_array_push(&store->args);
         *copy = value[i];
+    }
 
-        if (i > 1
-            && ngx_http_sallyport_store_option(cf, store, &value[i])
-               != NGX_OK)
+    if (ngx_strncmp(value[1].data, "file:", sizeof("file:") - 1) == 0) {
+        return ngx_http_sallyport_file_create(cf, store) == NGX_OK ? store
+                                                                   : NULL;
+    }
+
+    if (ngx_http_sallyport_store_url(cf, store, &value[1]) != NGX_OK) {
+        return NULL;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_sallyport_store_option(cf, store, &value[i])
+            != NGX_OK)
         {
             return NULL;
         }
@@ -220,8 +230,7 @@ ngx_http_sallyport_store_scheme(ngx_conf_t *cf, ngx_str_t *value)
     ngx_uint_t          i;
     static const char  *later[] = {
         "rediss:", "redis+tls:", "redis+sentinel:", "redis-sentinel:",
-        "sentinel:", "redis+cluster:", "redis-cluster:", "cluster:", "file:",
-        "valkeys:"
+        "sentinel:", "redis+cluster:", "redis-cluster:", "cluster:", "valkeys:"
     };
 
     if (ngx_strncmp(value->data, "redis://", sizeof("redis://") - 1) == 0) {
@@ -240,7 +249,8 @@ ngx_http_sallyport_store_scheme(ngx_conf_t *cf, ngx_str_t *value)
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "the store's URL must begin with \"redis://\" or "
-                       "\"unix:\", for example redis://127.0.0.1:6379/0");
+                       "\"unix:\", for example redis://127.0.0.1:6379/0; "
+                       "or it is a file:PATH");
     return NGX_ERROR;
 }
 
@@ -352,7 +362,6 @@ ngx_int_t
 ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_store_t *store)
 {
-    uint64_t                    tag[2];
     ngx_http_sallyport_zone_t  *zone;
 
     zone = store->smcf->zone;
@@ -365,11 +374,12 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    tag[0] = sp_siphash(zone->sh->key, store->name.data, store->name.len);
-    tag[1] = sp_siphash(zone->sh->key, store->prefix.data, store->prefix.len);
-
     store->zone = zone;
-    store->tag = sp_siphash(zone->sh->key, tag, sizeof(tag));
+    store->tag = ngx_http_sallyport_store_tag(store, zone);
+
+    if (store->file != NULL) {
+        return ngx_http_sallyport_file_init_process(cycle, store);
+    }
 
     store->ident[3] = (void *) -1;
 
@@ -389,11 +399,29 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
 }
 
 
+uint64_t
+ngx_http_sallyport_store_tag(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_zone_t *zone)
+{
+    uint64_t  tag[2];
+
+    tag[0] = sp_siphash(zone->sh->key, store->name.data, store->name.len);
+    tag[1] = sp_siphash(zone->sh->key, store->prefix.data, store->prefix.len);
+
+    return sp_siphash(zone->sh->key, tag, sizeof(tag));
+}
+
+
 /* Waiters are not told: their requests end with the process. */
 
 void
 ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store)
 {
+    if (store->file != NULL) {
+        ngx_http_sallyport_file_exit_process(store);
+        return;
+    }
+
     if (store->lookups == NULL) {
         return;
     }
@@ -420,6 +448,10 @@ ngx_http_sallyport_store_cleanup(void *data)
 ngx_uint_t
 ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store)
 {
+    if (store->file != NULL) {
+        return ngx_http_sallyport_file_up(store);
+    }
+
     return store->redis.state == NGX_HTTP_SALLYPORT_R_READY
            || (store->redis.answered_at != 0
                && ngx_current_msec - store->redis.answered_at < 10000);

@@ -28,6 +28,7 @@
 
 
 typedef struct ngx_http_sallyport_lookup_s  ngx_http_sallyport_lookup_t;
+typedef struct ngx_http_sallyport_file_s    ngx_http_sallyport_file_t;
 
 
 typedef union {
@@ -92,6 +93,7 @@ struct ngx_http_sallyport_store_s {
     ngx_uint_t                         unit_burst;
     ngx_uint_t                         total_rate;
     ngx_http_sallyport_main_conf_t    *smcf;
+    ngx_http_sallyport_file_t         *file;      /* NULL: it is a Redis */
 
     /* of one worker, from init_process on */
 
@@ -127,6 +129,27 @@ ngx_uint_t ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store,
 /* 1 if a line may be logged now: the caller logs it. */
 ngx_uint_t ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_say_t say);
+
+
+/* What the store's records have in the zone that no other store's have. */
+uint64_t ngx_http_sallyport_store_tag(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_zone_t *zone);
+
+
+/* file.c: a store that is a file. */
+
+ngx_int_t ngx_http_sallyport_file_create(ngx_conf_t *cf,
+    ngx_http_sallyport_store_t *store);
+ngx_int_t ngx_http_sallyport_file_init_process(ngx_cycle_t *cycle,
+    ngx_http_sallyport_store_t *store);
+void ngx_http_sallyport_file_exit_process(ngx_http_sallyport_store_t *store);
+ngx_uint_t ngx_http_sallyport_file_up(ngx_http_sallyport_store_t *store);
+
+/* As ngx_http_sallyport_record_get(), without WAIT; "room" has the record. */
+ngx_http_sallyport_found_t ngx_http_sallyport_file_get(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_kind_t kind,
+    ngx_str_t *id, void *room, const void **record, int64_t *age_ms,
+    ngx_http_sallyport_waiter_t *waiter);
 
 
 /* lookup.c */
