@@ -45,7 +45,8 @@ PORT          ?= 8080
 REDIS_PORT    ?= 16379
 UPSTREAM_PORT ?= 18080
 RUN_DIR       ?= $(BUILD)/run
-export PORT REDIS_PORT UPSTREAM_PORT RUN_DIR
+STORE         ?= redis
+export PORT REDIS_PORT UPSTREAM_PORT RUN_DIR STORE
 
 FUZZ_SECONDS  ?= 60
 NGINX_SRC     ?=
@@ -86,6 +87,7 @@ help: ## this text
 	    | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'PORT=8080 REDIS_PORT=16379 UPSTREAM_PORT=18080 RUN_DIR=build/run: make run'
+	@echo 'STORE=file: make run without Redis'
 	@echo 'T=json: make unit with one program.  FUZZ_SECONDS=60: make fuzz, each'
 	@echo 'NGINX_SRC=DIR DESTDIR=DIR: make install.  V=1: whole commands.  BUILD=DIR: elsewhere'
 
