@@ -27,7 +27,7 @@
 
 #define SP_ROSTER_LINE    65536                /* bytes of one at most */
 #define SP_ROSTER_PAIRS   128                  /* members of one at most */
-#define SP_ROSTER_ID_LEN  (2 * SP_ID_LEN + 1)
+#define SP_ROSTER_ID_LEN  SP_CUSTOMER_NAME_LEN
 #define SP_ROSTER_ERRORS  10                   /* kept; more are counted */
 
 

@@ -282,7 +282,13 @@ ngx_http_sallyport_file_get(ngx_http_sallyport_store_t *store,
     sp_roster_found_t           found;
     ngx_http_sallyport_seen_t  *seen;
 
-    _Alignas(16) u_char         copy[SP_ACCOUNT_PACKED_MAX];
+    _Alignas(16) u_char            copy[SP_ACCOUNT_PACKED_MAX];
+
+    static const sp_roster_kind_t  kinds[] = {
+        [NGX_HTTP_SALLYPORT_KEY] = SP_ROSTER_KEY,
+        [NGX_HTTP_SALLYPORT_ACCOUNT] = SP_ROSTER_ACCOUNT,
+        [NGX_HTTP_SALLYPORT_CUSTOMER] = SP_ROSTER_CUSTOMER
+    };
 
     /*
      * Names of all records of the file share one count of writes, that of the
@@ -296,9 +302,7 @@ ngx_http_sallyport_file_get(ngx_http_sallyport_store_t *store,
                                    __ATOMIC_ACQUIRE);
 
     rc = ngx_http_sallyport_file_copy(store->file,
-                                      kind == NGX_HTTP_SALLYPORT_KEY
-                                      ? SP_ROSTER_KEY : SP_ROSTER_ACCOUNT,
-                                      id, copy, &found, &asked, &word);
+                                      kinds[kind], id, copy, &found, &asked, &word);
 
     if (rc == NGX_DECLINED) {
         return NGX_HTTP_SALLYPORT_MISSING;

@@ -109,6 +109,31 @@ test_found(void **state)
 
 
 static void
+test_customers(void **state)
+{
+    sp_roster_t        *roster;
+    sp_account_t        account;
+    sp_roster_info_t    info;
+    sp_roster_found_t   found;
+
+    roster = make("{\"kind\":\"customer\",\"id\":\"eu:big:shop\",\"v\":\"1\","
+                  "\"ver\":\"1\",\"type\":\"individual\",\"status\":"
+                  "\"closed\",\"level\":\"0\"}\n");
+    assert_non_null(roster);
+    sp_roster_info(roster, &info);
+
+    assert_int_equal(sp_roster_find(roster, info.size, SP_ROSTER_CUSTOMER,
+                                    SP_STR("eu:big:shop"), &found), SP_OK);
+    assert_int_equal(sp_account_unpack(&account, found.packed, found.len),
+                     SP_OK);
+    assert_int_equal(account.id_len, 4);
+    assert_memory_equal(account.id, "shop", 4);
+
+    free(roster);
+}
+
+
+static void
 test_orphans(void **state)
 {
     sp_roster_t       *roster;
@@ -143,6 +168,7 @@ test_refused(void **state)
     refused("{\"kind\":\"key\",\"id\":\"acme\"}\n", 1, "32 digits");
     refused("{\"kind\":\"customer\",\"id\":\"acme\"}\n", 1, "RESELLER:NAME");
     refused("{\"kind\":\"customer\",\"id\":\"acme:\"}\n", 1, "RESELLER:NAME");
+    refused("{\"kind\":\"customer\",\"id\":\":acme\"}\n", 1, "RESELLER:NAME");
     refused("{\"kind\":\"account\",\"id\":\"a\",\"id\":\"a\"}\n", 1, "twice");
     refused("{\"kind\":\"account\",\"id\":\"a\",\"v\":\"1\",\"v\":\"1\"}\n", 1,
             "twice");
@@ -373,6 +399,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_found),
+        cmocka_unit_test(test_customers),
         cmocka_unit_test(test_orphans),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_errors_are_counted),

@@ -183,7 +183,8 @@ sp_roster_named(sp_roster_scan_t *s, sp_roster_line_t *line, sp_str_t kind)
                                            "of [A-Za-z0-9._:@-]" },
         [SP_ROSTER_CUSTOMER] = { "customer", "\"id\" of a customer is "
                                              "RESELLER:NAME, each 1 to 64 of "
-                                             "[A-Za-z0-9._:@-]" },
+                                             "[A-Za-z0-9._:@-], no \":\" in "
+                                             "NAME" },
         [SP_ROSTER_META] = { "meta", "\"meta\" has no \"id\"" }
     };
 
@@ -228,7 +229,7 @@ sp_roster_id_valid(sp_roster_kind_t kind, sp_str_t id)
         break;
     }
 
-    colon = id.len != 0 ? memchr(id.data, ':', id.len) : NULL;
+    colon = id.len != 0 ? memrchr(id.data, ':', id.len) : NULL;
 
     if (colon == NULL) {
         return 0;
@@ -244,7 +245,7 @@ sp_roster_id_valid(sp_roster_kind_t kind, sp_str_t id)
     half.data = colon + 1;
     half.len = (size_t) (id.data + id.len - half.data);
 
-    return sp_id_valid(half);
+    return sp_customer_valid(half);
 }
 
 

@@ -219,6 +219,7 @@ static int
 sp_roster_record(sp_roster_maker_t *maker, sp_roster_entry_t *entry)
 {
     sp_rc_t             rc;
+    sp_str_t            id;
     sp_key_t           *key;
     sp_account_t       *account;
     sp_roster_line_t   *line;
@@ -235,13 +236,26 @@ sp_roster_record(sp_roster_maker_t *maker, sp_roster_entry_t *entry)
         rc = sp_key_parse(key, line->pairs, line->n, &error);
 
     } else {
-        rc = sp_account_parse(account, line->id, line->pairs, line->n, &error);
+        id = line->id;
+
+        /* a customer's own name is behind that of its reseller */
+
+        while (line->kind == SP_ROSTER_CUSTOMER
+               && memchr(id.data, ':', id.len) != NULL)
+        {
+            id.data++;
+            id.len--;
+        }
+
+        rc = sp_account_parse(account, id, line->pairs, line->n, &error);
     }
 
     if (rc != SP_OK) {
         sp_roster_error(maker, maker->number, 0, "the %s \"%.*s\" is no "
                         "record: %s %s",
-                        line->kind == SP_ROSTER_KEY ? "key" : "account",
+                        line->kind == SP_ROSTER_KEY ? "key"
+                        : line->kind == SP_ROSTER_ACCOUNT ? "account"
+                        : "customer",
                         (int) line->id.len, (const char *) line->id.data,
                         error.field, error.why);
         return 0;
