@@ -267,6 +267,10 @@ void ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store);
 size_t ngx_http_sallyport_files_metrics_size(ngx_array_t *stores);
 u_char *ngx_http_sallyport_files_metrics(u_char *p, ngx_array_t *stores);
 
+/* endpoint.c: 1 error is logged if a store's host cannot be found out. */
+ngx_int_t ngx_http_sallyport_stores_check(ngx_conf_t *cf,
+    ngx_array_t *stores);
+
 /* In the master; a store that is a file has something to put in force. */
 ngx_int_t ngx_http_sallyport_file_init_module(ngx_cycle_t *cycle,
     ngx_http_sallyport_store_t *store);

@@ -9,8 +9,8 @@
 #include "ngx_http_sallyport_store.h"
 
 
-static int ngx_http_sallyport_command_login(ngx_http_sallyport_store_t *store,
-    const char **argv, size_t *lens);
+static int ngx_http_sallyport_command_login(ngx_str_t *user,
+    ngx_str_t *password, const char **argv, size_t *lens);
 static size_t ngx_http_sallyport_command_key(
     ngx_http_sallyport_store_t *store, ngx_http_sallyport_lookup_t *lookup,
     u_char *key);
@@ -34,7 +34,13 @@ ngx_http_sallyport_command_write(ngx_http_sallyport_redis_t *redis,
     switch (command) {
 
     case NGX_HTTP_SALLYPORT_CMD_AUTH:
-        argc = ngx_http_sallyport_command_login(store, argv, lens);
+        argc = redis->sentinel
+               ? ngx_http_sallyport_command_login(&store->place->user,
+                                                  &store->place->password,
+                                                  argv, lens)
+               : ngx_http_sallyport_command_login(&store->user,
+                                                  &store->password, argv,
+                                                  lens);
         break;
 
     case NGX_HTTP_SALLYPORT_CMD_SELECT:
@@ -94,7 +100,7 @@ ngx_http_sallyport_command_argv(ngx_http_sallyport_redis_t *redis, int argc,
 
 
 static int
-ngx_http_sallyport_command_login(ngx_http_sallyport_store_t *store,
+ngx_http_sallyport_command_login(ngx_str_t *user, ngx_str_t *password,
     const char **argv, size_t *lens)
 {
     int  argc;
@@ -102,13 +108,13 @@ ngx_http_sallyport_command_login(ngx_http_sallyport_store_t *store,
     argv[0] = "AUTH";
     argc = 1;
 
-    if (store->user.len != 0) {
-        argv[argc] = (char *) store->user.data;
-        lens[argc++] = store->user.len;
+    if (user->len != 0) {
+        argv[argc] = (char *) user->data;
+        lens[argc++] = user->len;
     }
 
-    argv[argc] = (char *) store->password.data;
-    lens[argc++] = store->password.len;
+    argv[argc] = (char *) password->data;
+    lens[argc++] = password->len;
 
     return argc;
 }

@@ -39,6 +39,20 @@ ngx_http_sallyport_greet(ngx_http_sallyport_redis_t *redis)
     store = redis->store;
     redis->state = NGX_HTTP_SALLYPORT_R_GREETING;
 
+    if (redis->sentinel) {
+
+        if (store->place->password.len != 0
+            && ngx_http_sallyport_redis_send(redis,
+                                             NGX_HTTP_SALLYPORT_CMD_AUTH, NULL)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_sallyport_greeted_ready(redis) == NULL ? NGX_OK
+                                                               : NGX_ERROR;
+    }
+
     for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         command = commands[i];
 
@@ -105,7 +119,8 @@ ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
     if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
         || reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS)
     {
-        return NULL;
+        return redis->store->place->nsentinels == 0
+               ? NULL : "does not say whether it is the primary: allow INFO";
     }
 
     if (reply->type != NGX_HTTP_SALLYPORT_REPLY_STRING) {
@@ -122,6 +137,10 @@ ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
     }
 
     redis->primary = sp_str_eq(role, SP_STR("master"));
+    if (!redis->primary && redis->store->place->nsentinels != 0) {
+        return "is no primary, though Sentinels say it is";
+    }
+
     redis->evicts = policy.len != 0
                     && !sp_str_eq(policy, SP_STR("noeviction"));
 
@@ -219,9 +238,10 @@ ngx_http_sallyport_greeted_ready(ngx_http_sallyport_redis_t *redis)
         redis->said.once = 0;
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "sallyport: store \"%V\" answers again",
-                      &redis->store->name);
+                      redis->label);
     }
 
+    redis->log.log_level = ngx_cycle->log->log_level;
     redis->failures = 0;
     redis->state = NGX_HTTP_SALLYPORT_R_READY;
 

@@ -176,7 +176,9 @@ ngx_http_sallyport_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_sallyport_check(cf) != NGX_OK) {
+    if (ngx_http_sallyport_check(cf) != NGX_OK
+        || ngx_http_sallyport_stores_check(cf, &smcf->stores) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

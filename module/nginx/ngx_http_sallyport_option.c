@@ -12,7 +12,7 @@
 
 static ngx_int_t ngx_http_sallyport_store_number(ngx_str_t *s, ngx_uint_t *n);
 static ngx_int_t ngx_http_sallyport_store_password(ngx_conf_t *cf,
-    ngx_http_sallyport_store_t *store, ngx_str_t *name);
+    ngx_str_t *password, ngx_str_t *name);
 
 
 ngx_int_t
@@ -67,7 +67,23 @@ ngx_http_sallyport_store_option(ngx_conf_t *cf,
              ? NGX_OK : NGX_ERROR;
 
     } else if (is("password_file")) {
-        return ngx_http_sallyport_store_password(cf, store, &v);
+        return ngx_http_sallyport_store_password(cf, &store->password, &v);
+
+    } else if (is("sentinel_user")) {
+        store->place->user = v;
+        rc = v.len != 0 && v.len <= NGX_HTTP_SALLYPORT_SECRET_MAX
+             && store->place->nsentinels != 0 ? NGX_OK : NGX_ERROR;
+
+    } else if (is("sentinel_password_file")) {
+        return ngx_http_sallyport_store_password(cf, &store->place->password,
+                                                 &v);
+
+    } else if (is("ca") || is("cert") || is("key") || is("name")) {
+        rc = v.len != 0 ? NGX_OK : NGX_ERROR;
+
+        *(is("ca") ? &store->tls->ca
+          : is("cert") ? &store->tls->cert
+          : is("key") ? &store->tls->key : &store->tls->name) = v;
 
     } else if (is("lookups")) {
         rc = ngx_http_sallyport_store_number(&v, &store->total_rate);
@@ -81,7 +97,9 @@ ngx_http_sallyport_store_option(ngx_conf_t *cf,
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown option \"%V\" of the store; there are ttl, "
-                           "timeout, prefix, db, user, password_file, lookups, "
+                           "timeout, prefix, db, user, password_file, ca, "
+                           "cert, key, name, sentinel_user, "
+                           "sentinel_password_file, lookups, "
                            "address_lookups and address_burst", &name);
         return NGX_ERROR;
     }
@@ -129,8 +147,8 @@ ngx_http_sallyport_store_number(ngx_str_t *s, ngx_uint_t *n)
 
 
 static ngx_int_t
-ngx_http_sallyport_store_password(ngx_conf_t *cf,
-    ngx_http_sallyport_store_t *store, ngx_str_t *name)
+ngx_http_sallyport_store_password(ngx_conf_t *cf, ngx_str_t *password,
+    ngx_str_t *name)
 {
     u_char           *p;
     ssize_t           n;
@@ -172,8 +190,8 @@ ngx_http_sallyport_store_password(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    store->password.data = p;
-    store->password.len = n;
+    password->data = p;
+    password->len = n;
 
     return NGX_OK;
 }

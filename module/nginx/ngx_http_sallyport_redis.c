@@ -28,6 +28,8 @@ static ngx_uint_t ngx_http_sallyport_redis_late(
     ngx_http_sallyport_redis_t *redis);
 static ngx_int_t ngx_http_sallyport_redis_connected(
     ngx_http_sallyport_redis_t *redis);
+static void ngx_http_sallyport_redis_begin(
+    ngx_http_sallyport_redis_t *redis);
 static void ngx_http_sallyport_redis_drop(ngx_http_sallyport_redis_t *redis);
 static void ngx_http_sallyport_redis_rest(ngx_http_sallyport_redis_t *redis);
 static void ngx_http_sallyport_redis_fail(ngx_http_sallyport_redis_t *redis,
@@ -54,6 +56,7 @@ ngx_http_sallyport_redis_init(ngx_http_sallyport_redis_t *redis,
     redis->kind = kind;
     redis->store = store;
     redis->hard = store->hard;
+    redis->label = &store->name;
 
     redis->reply = ngx_pcalloc(cycle->pool,
                                sizeof(ngx_http_sallyport_reply_t));
@@ -119,6 +122,7 @@ ngx_http_sallyport_redis_later(ngx_http_sallyport_redis_t *redis,
 static void
 ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
 {
+    ngx_int_t                    rc;
     ngx_addr_t                  *addr;
     ngx_http_sallyport_redis_t  *redis;
 
@@ -134,6 +138,12 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
         ngx_del_timer(ev);
     }
 
+    rc = redis->asked ? NGX_AGAIN : ngx_http_sallyport_endpoint(redis, &addr);
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
     if (redis->opened++ > 0) {
         ngx_http_sallyport_count(redis->store->zone,
                                  NGX_HTTP_SALLYPORT_C_RECONNECT);
@@ -141,9 +151,7 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
 
     redis->opened_at = ngx_current_msec;
 
-    addr = ngx_http_sallyport_endpoint(redis);
-
-    if (addr == NULL) {
+    if (rc != NGX_OK) {
         ngx_http_sallyport_redis_fail(redis, "has no address now");
         return;
     }
@@ -151,11 +159,7 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
     switch (ngx_http_sallyport_redis_open(redis, addr)) {
 
     case NGX_OK:
-
-        if (ngx_http_sallyport_greet(redis) != NGX_OK) {
-            ngx_http_sallyport_redis_fail(redis, "could not be greeted");
-        }
-
+        ngx_http_sallyport_redis_begin(redis);
         break;
 
     case NGX_AGAIN:
@@ -173,6 +177,72 @@ ngx_http_sallyport_redis_connect_handler(ngx_event_t *ev)
 }
 
 
+void
+ngx_http_sallyport_redis_placed(ngx_http_sallyport_redis_t *redis,
+    const char *why)
+{
+    redis->asked = 0;
+
+    if (redis->state != NGX_HTTP_SALLYPORT_R_CLOSED) {
+        return;
+    }
+
+    if (why == NULL) {
+        ngx_post_event(&redis->connect, &ngx_posted_events);
+        return;
+    }
+
+    redis->opened++;
+    redis->opened_at = ngx_current_msec;
+
+    ngx_http_sallyport_redis_fail(redis, why);
+}
+
+
+/* The socket is connected: TLS, if it is to be, and the greeting. */
+
+static void
+ngx_http_sallyport_redis_begin(ngx_http_sallyport_redis_t *redis)
+{
+    ngx_int_t  rc;
+
+    if (!redis->store->tls->on) {
+        ngx_http_sallyport_redis_secured(redis, NULL);
+        return;
+    }
+
+    rc = ngx_http_sallyport_tls_start(redis);
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_sallyport_redis_secured(redis, rc == NGX_OK
+                                       ? ngx_http_sallyport_tls_verify(redis)
+                                       : "failed the TLS handshake");
+}
+
+
+void
+ngx_http_sallyport_redis_secured(ngx_http_sallyport_redis_t *redis,
+    const char *why)
+{
+    ngx_connection_t  *c;
+
+    c = redis->connection;
+    c->read->handler = ngx_http_sallyport_redis_read_handler;
+    c->write->handler = ngx_http_sallyport_redis_write_handler;
+
+    if (why == NULL && ngx_http_sallyport_greet(redis) != NGX_OK) {
+        why = "could not be greeted";
+    }
+
+    if (why != NULL) {
+        ngx_http_sallyport_redis_fail(redis, why);
+    }
+}
+
+
 /* NGX_OK, NGX_AGAIN: attached; NGX_ABORT: that, but without a reader. */
 
 static ngx_int_t
@@ -182,7 +252,10 @@ ngx_http_sallyport_redis_open(ngx_http_sallyport_redis_t *redis,
     ngx_int_t               rc;
     ngx_peer_connection_t  *peer;
 
-    /* nginx logs why a connect failed; not each second for hours, though */
+    /*
+     * Until it is READY nginx logs why a connect, a handshake or a first read
+     * failed; not each second for hours, though.
+     */
 
     redis->log.log_level = ngx_http_sallyport_redis_quiet(redis)
                            ? NGX_LOG_ALERT : ngx_cycle->log->log_level;
@@ -200,8 +273,6 @@ ngx_http_sallyport_redis_open(ngx_http_sallyport_redis_t *redis,
     peer->so_keepalive = (addr->sockaddr->sa_family != AF_UNIX);
 
     rc = ngx_event_connect_peer(peer);
-
-    redis->log.log_level = ngx_cycle->log->log_level;
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
         if (peer->connection != NULL) {
@@ -247,7 +318,16 @@ ngx_http_sallyport_redis_attach(ngx_http_sallyport_redis_t *redis,
 
     redis->reader = ngx_http_sallyport_reply_reader(redis->reply);
 
-    ngx_add_timer(c->read, redis->hard);
+    if (redis->store->tls->on) {
+        c->pool = ngx_create_pool(256, &redis->log);     /* of its TLS */
+
+        if (c->pool == NULL && redis->reader != NULL) {
+            redisReaderFree(redis->reader);
+            redis->reader = NULL;
+        }
+    }
+
+    ngx_add_timer(c->read, redis->hard + (redis->store->tls->on ? 1000 : 0));
 }
 
 
@@ -292,10 +372,16 @@ ngx_http_sallyport_redis_write_handler(ngx_event_t *wev)
 
     if (redis->state == NGX_HTTP_SALLYPORT_R_CONNECTING) {
 
-        if (ngx_http_sallyport_redis_connected(redis) != NGX_OK
-            || ngx_http_sallyport_greet(redis) != NGX_OK)
-        {
+        if (ngx_http_sallyport_redis_connected(redis) != NGX_OK) {
             ngx_http_sallyport_redis_fail(redis, NULL);
+            return;
+        }
+
+        ngx_http_sallyport_redis_begin(redis);
+
+        if (redis->state != NGX_HTTP_SALLYPORT_R_GREETING
+            && redis->state != NGX_HTTP_SALLYPORT_R_READY)
+        {
             return;
         }
     }
@@ -405,6 +491,11 @@ ngx_http_sallyport_redis_close(ngx_http_sallyport_redis_t *redis)
         ngx_delete_posted_event(&redis->connect);
     }
 
+    if (redis->asked) {
+        redis->asked = 0;
+        ngx_queue_remove(&redis->asking);
+    }
+
     ngx_http_sallyport_redis_drop(redis);
 }
 
@@ -412,9 +503,19 @@ ngx_http_sallyport_redis_close(ngx_http_sallyport_redis_t *redis)
 static void
 ngx_http_sallyport_redis_drop(ngx_http_sallyport_redis_t *redis)
 {
+    ngx_pool_t  *pool;
+
     if (redis->connection != NULL) {
+        ngx_http_sallyport_tls_close(redis->connection);
+
+        pool = redis->connection->pool;
+
         ngx_close_connection(redis->connection);
         redis->connection = NULL;
+
+        if (pool != NULL) {
+            ngx_destroy_pool(pool);
+        }
     }
 
     if (redis->reader != NULL) {
@@ -467,7 +568,7 @@ ngx_http_sallyport_redis_fail(ngx_http_sallyport_redis_t *redis,
     ngx_str_t                   *name;
     ngx_http_sallyport_reply_t  *reply;
 
-    name = &redis->store->name;
+    name = redis->label;
     reply = redis->reply;
 
     if (why != NULL && ngx_http_sallyport_redis_loud(redis)) {

@@ -27,10 +27,13 @@
 #define NGX_HTTP_SALLYPORT_REPLY       65536 /* bytes of the longest reply */
 #define NGX_HTTP_SALLYPORT_PAIRS       128   /* fields of the largest hash */
 
+#define NGX_HTTP_SALLYPORT_HOST_MAX    255   /* bytes of a host's name */
+
 #define NGX_HTTP_SALLYPORT_QUIET       10000 /* ms between two log lines */
 
 
 typedef struct ngx_http_sallyport_redis_s  ngx_http_sallyport_redis_t;
+typedef struct ngx_http_sallyport_place_s  ngx_http_sallyport_place_t;
 
 
 typedef enum {
@@ -85,7 +88,7 @@ typedef struct {
 
 
 /*
- *              connect            connected            meta is there
+ *              connect       connected, secured        meta is there
  *   CLOSED --------------> CONNECTING ----> GREETING ----------------> READY
  *     ^                        |                |                        |
  *     +------------------------+----------------+------------------------+
@@ -141,6 +144,12 @@ struct ngx_http_sallyport_redis_s {
     ngx_http_sallyport_store_t        *store;
     void                              *data;      /* of the kind */
     ngx_msec_t                         hard;      /* ms a reply may take */
+    ngx_str_t                         *label;     /* of log lines */
+    ngx_str_t                          host;      /* where it goes: the name */
+                                                  /* that TLS is to prove */
+    ngx_queue_t                        asking;    /* endpoint.c has it */
+    unsigned                           asked:1;
+    unsigned                           sentinel:1;   /* it is no store */
 
     ngx_http_sallyport_redis_state_t   state;
     ngx_connection_t                  *connection;
@@ -199,9 +208,33 @@ void ngx_http_sallyport_redis_end(ngx_http_sallyport_redis_t *redis,
 void ngx_http_sallyport_redis_close(ngx_http_sallyport_redis_t *redis);
 
 
-/* endpoint.c: where the next connect goes; NULL: nowhere is known now. */
+/* endpoint.c knows now where to connect; "why" it does not, if not NULL. */
+void ngx_http_sallyport_redis_placed(ngx_http_sallyport_redis_t *redis,
+    const char *why);
 
-ngx_addr_t *ngx_http_sallyport_endpoint(ngx_http_sallyport_redis_t *redis);
+/* tls.c: the handshake is over; "why" it failed, if not NULL. */
+void ngx_http_sallyport_redis_secured(ngx_http_sallyport_redis_t *redis,
+    const char *why);
+
+
+/*
+ * endpoint.c: where the next connect goes, and redis->host. NGX_AGAIN: that is
+ * asked for, and redis_placed() will be called; NGX_ERROR: nobody knows.
+ */
+ngx_int_t ngx_http_sallyport_endpoint(ngx_http_sallyport_redis_t *redis,
+    ngx_addr_t **addr);
+
+
+/* tls.c */
+
+/* NGX_OK: done, to be verified; NGX_AGAIN: redis_secured() will be called. */
+ngx_int_t ngx_http_sallyport_tls_start(ngx_http_sallyport_redis_t *redis);
+
+/* NULL, or why the server is not the one that was meant. */
+const char *ngx_http_sallyport_tls_verify(ngx_http_sallyport_redis_t *redis);
+
+/* Before the connection is closed. */
+void ngx_http_sallyport_tls_close(ngx_connection_t *c);
 
 
 /* greet.c */

@@ -5,8 +5,7 @@
  * This file contains the sallyport_store directive and the life of a store
  * in a process.
  *
- *     sallyport_store  redis://[USER:PASSWORD@]HOST[:PORT][/DB]  [options];
- *     sallyport_store  unix:PATH                                 [options];
+ *     sallyport_store  URL        [options];      (url.c)
  *     sallyport_store  file:PATH  [zone=SIZE];    (file.c)
  *
  *     ttl=5s            how old a record may be before it is asked for again
@@ -19,7 +18,10 @@
  *     address_lookups=50, address_burst=100
  *                       the same for one address (IPv4 /32, IPv6 /64)
  *
- * Names of hosts are resolved here, never while serving.
+ *     ca=FILE  name=HOST   of TLS: who may sign, whose certificate it is
+ *     cert=FILE  key=FILE  our own certificate
+ *     sentinel_user=NAME, sentinel_password_file=F
+ *                       for AUTH to Sentinels
  */
 
 
@@ -28,14 +30,6 @@
 
 static ngx_http_sallyport_store_t *ngx_http_sallyport_store_same(
     ngx_conf_t *cf, ngx_http_sallyport_main_conf_t *smcf);
-static ngx_int_t ngx_http_sallyport_store_url(ngx_conf_t *cf,
-    ngx_http_sallyport_store_t *store, ngx_str_t *value);
-static ngx_int_t ngx_http_sallyport_store_scheme(ngx_conf_t *cf,
-    ngx_str_t *value);
-static ngx_int_t ngx_http_sallyport_store_login(ngx_conf_t *cf,
-    ngx_http_sallyport_store_t *store, u_char *p, u_char *at);
-static ngx_int_t ngx_http_sallyport_store_unescape(ngx_conf_t *cf,
-    ngx_str_t *dst, u_char *p, u_char *end);
 static ngx_int_t ngx_http_sallyport_store_finish(ngx_conf_t *cf,
     ngx_http_sallyport_store_t *store);
 static void ngx_http_sallyport_store_cleanup(void *data);
@@ -150,166 +144,6 @@ ngx_http_sallyport_store_same(ngx_conf_t *cf,
 }
 
 
-/* Messages never show the URL: there may be a password in it. */
-
-static ngx_int_t
-ngx_http_sallyport_store_url(ngx_conf_t *cf, ngx_http_sallyport_store_t *store,
-    ngx_str_t *value)
-{
-    u_char     *p, *end, *at, *slash;
-    ngx_url_t   u;
-
-    p = value->data;
-    end = p + value->len;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.default_port = 6379;
-
-    if (ngx_strncmp(p, "unix:", 5) == 0) {
-        u.url = *value;
-
-    } else {
-
-        if (ngx_http_sallyport_store_scheme(cf, value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        p += sizeof("redis://") - 1;
-
-        /* the last "@": a password may hold one */
-
-        for (at = end; at > p && at[-1] != '@'; at--) { /* void */ }
-
-        if (at > p) {
-            if (ngx_http_sallyport_store_login(cf, store, p, at - 1)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            p = at;
-        }
-
-        slash = ngx_strlchr(p, end, '/');
-
-        if (slash != NULL) {
-            store->db.data = slash + 1;
-            store->db.len = end - slash - 1;
-            end = slash;
-        }
-
-        u.url.data = p;
-        u.url.len = end - p;
-    }
-
-    if (u.url.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the store's URL has no host; write for example "
-                           "redis://127.0.0.1:6379/0");
-        return NGX_ERROR;
-    }
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the store's address \"%V\" cannot be used: %s",
-                           &u.url, u.err != NULL ? u.err : "it is invalid");
-        return NGX_ERROR;
-    }
-
-    store->addrs = u.addrs;
-    store->naddrs = u.naddrs;
-    store->name = u.url;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sallyport_store_scheme(ngx_conf_t *cf, ngx_str_t *value)
-{
-    ngx_uint_t          i;
-    static const char  *later[] = {
-        "rediss:", "redis+tls:", "redis+sentinel:", "redis-sentinel:",
-        "sentinel:", "redis+cluster:", "redis-cluster:", "cluster:", "valkeys:"
-    };
-
-    if (ngx_strncmp(value->data, "redis://", sizeof("redis://") - 1) == 0) {
-        return NGX_OK;
-    }
-
-    for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (ngx_strncmp(value->data, later[i], ngx_strlen(later[i])) == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "a store at \"%s\" is not in this version; "
-                               "use redis://HOST:PORT/DB or unix:PATH",
-                               later[i]);
-            return NGX_ERROR;
-        }
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "the store's URL must begin with \"redis://\" or "
-                       "\"unix:\", for example redis://127.0.0.1:6379/0; "
-                       "or it is a file:PATH");
-    return NGX_ERROR;
-}
-
-
-/* "user:password" or ":password", percent-encoded. */
-
-static ngx_int_t
-ngx_http_sallyport_store_login(ngx_conf_t *cf,
-    ngx_http_sallyport_store_t *store, u_char *p, u_char *at)
-{
-    u_char  *colon;
-
-    colon = ngx_strlchr(p, at, ':');
-
-    if (colon == NULL || colon + 1 == at) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the store's URL has a user but no password; write "
-                           "redis://USER:PASSWORD@HOST, redis://:PASSWORD@HOST "
-                           "or, better, user=NAME password_file=FILE");
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_sallyport_store_unescape(cf, &store->user, p, colon)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_sallyport_store_unescape(cf, &store->password, colon + 1,
-                                             at);
-}
-
-
-static ngx_int_t
-ngx_http_sallyport_store_unescape(ngx_conf_t *cf, ngx_str_t *dst, u_char *p,
-    u_char *end)
-{
-    u_char  *d;
-
-    dst->data = ngx_pnalloc(cf->pool, end - p + 1);
-    if (dst->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    d = dst->data;
-    ngx_unescape_uri(&d, &p, end - p, 0);
-    dst->len = d - dst->data;
-
-    if (dst->len > NGX_HTTP_SALLYPORT_SECRET_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the store's user or password is longer than "
-                           "%d bytes", NGX_HTTP_SALLYPORT_SECRET_MAX);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_http_sallyport_store_finish(ngx_conf_t *cf,
     ngx_http_sallyport_store_t *store)
@@ -333,13 +167,25 @@ ngx_http_sallyport_store_finish(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (store->tls->on && store->place->host.len == 0
+        && store->place->nsentinels == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a socket of this machine does not speak TLS");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_sallyport_tls_init(cf, store->tls) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     store->hard = ngx_max(4 * store->timeout, 200);
 
     /* the name is what the zone tells stores by, so it outlives a reload */
 
     address = store->name;
 
-    p = ngx_pnalloc(cf->pool, address.len + store->db.len + 1);
+    p = ngx_pnalloc(cf->pool, address.len + store->db.len + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -383,9 +229,10 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
 
     store->ident[3] = (void *) -1;
 
-    if (ngx_http_sallyport_redis_init(&store->redis, store,
-                                      &ngx_http_sallyport_redis_data, cycle)
-        != NGX_OK
+    if (ngx_http_sallyport_place_init(store, cycle) != NGX_OK
+        || ngx_http_sallyport_redis_init(&store->redis, store,
+                                         &ngx_http_sallyport_redis_data, cycle)
+           != NGX_OK
         || ngx_http_sallyport_lookup_init(store, cycle) != NGX_OK)
     {
         return NGX_ERROR;
@@ -412,6 +259,14 @@ ngx_http_sallyport_store_tag(ngx_http_sallyport_store_t *store,
 }
 
 
+void
+ngx_http_sallyport_store_moved(ngx_http_sallyport_store_t *store)
+{
+    ngx_http_sallyport_redis_end(&store->redis, NULL);
+    ngx_http_sallyport_redis_want(&store->redis);
+}
+
+
 /* Waiters are not told: their requests end with the process. */
 
 void
@@ -431,6 +286,7 @@ ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store)
     }
 
     ngx_http_sallyport_redis_close(&store->redis);
+    ngx_http_sallyport_place_close(store);
 
     store->lookups = NULL;
 }

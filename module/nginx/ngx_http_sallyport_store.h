@@ -13,7 +13,8 @@
 #define NGX_HTTP_SALLYPORT_STORE_H
 
 
-#include "ngx_http_sallyport_redis.h"
+#include "ngx_http_sallyport_place.h"
+#include "ngx_http_sallyport_tls.h"
 #include "ngx_http_sallyport_zone.h"
 
 
@@ -84,8 +85,8 @@ struct ngx_http_sallyport_store_s {
     ngx_str_t                          password;
     ngx_str_t                          db;        /* digits */
     ngx_array_t                        args;      /* as written: same store */
-    ngx_addr_t                        *addrs;
-    ngx_uint_t                         naddrs;
+    ngx_http_sallyport_place_t        *place;     /* NULL: it is a file */
+    ngx_http_sallyport_tls_t          *tls;
     ngx_msec_t                         ttl;
     ngx_msec_t                         timeout;   /* of a look-up */
     ngx_msec_t                         hard;      /* of a command */
@@ -130,6 +131,9 @@ ngx_uint_t ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store,
 ngx_uint_t ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_say_t say);
 
+
+/* The primary is another server: connections to the old one end. */
+void ngx_http_sallyport_store_moved(ngx_http_sallyport_store_t *store);
 
 /* What the store's records have in the zone that no other store's have. */
 uint64_t ngx_http_sallyport_store_tag(ngx_http_sallyport_store_t *store,
