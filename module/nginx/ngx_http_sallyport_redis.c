@@ -24,6 +24,8 @@ static void ngx_http_sallyport_redis_attach(ngx_http_sallyport_redis_t *redis,
     ngx_connection_t *c);
 static void ngx_http_sallyport_redis_read_handler(ngx_event_t *rev);
 static void ngx_http_sallyport_redis_write_handler(ngx_event_t *wev);
+static const char *ngx_http_sallyport_redis_ended(
+    ngx_http_sallyport_redis_t *redis, ssize_t n);
 static ngx_uint_t ngx_http_sallyport_redis_late(
     ngx_http_sallyport_redis_t *redis);
 static ngx_int_t ngx_http_sallyport_redis_connected(
@@ -441,7 +443,7 @@ ngx_http_sallyport_redis_read_handler(ngx_event_t *rev)
 
         why = n > 0 ? redis->feeds ? redis->kind->feed(redis, n)
                                    : ngx_http_sallyport_redis_parse(redis, n)
-                    : n == 0 ? "closed the connection" : "recv() failed";
+                    : ngx_http_sallyport_redis_ended(redis, n);
 
         if (why != NULL) {
             ngx_http_sallyport_redis_fail(redis, why);
@@ -461,6 +463,22 @@ ngx_http_sallyport_redis_read_handler(ngx_event_t *rev)
     {
         ngx_http_sallyport_redis_rest(redis);
     }
+}
+
+
+/* In TLS 1.3 a server that wants a certificate says so after the handshake. */
+
+static const char *
+ngx_http_sallyport_redis_ended(ngx_http_sallyport_redis_t *redis, ssize_t n)
+{
+    if (redis->state == NGX_HTTP_SALLYPORT_R_GREETING
+        && redis->store->tls->on && redis->store->tls->cert.len == 0)
+    {
+        return "ended the connection before it answered: it may want a "
+               "certificate of ours, by cert=FILE and key=FILE";
+    }
+
+    return n == 0 ? "closed the connection" : "recv() failed";
 }
 
 
