@@ -135,6 +135,7 @@ $(CLI): $(CLI_SRC:module/cli/%.c=$(BUILD)/cli/%.o) $(LIB)
 
 # Pages that the command carries in itself.
 $(BUILD)/cli/page.o: $(wildcard module/cli/page/*)
+$(BUILD)/cli/store_write.o: module/cli/store/write.lua
 
 .PHONY: cli
 cli: ## the command, build/sallyport

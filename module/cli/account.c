@@ -17,18 +17,15 @@
 
 
 static void sp_account_words(const char *name, sp_str_t given);
-static int sp_cli_account_get_run(const sp_cli_args_t *args);
-static void sp_account_print(const char *id, const sp_stored_t *record);
-static json_t *sp_account_json(const char *id, const sp_stored_t *record,
+static void sp_account_print(const sp_party_t *party, const char *id,
+    const sp_stored_t *record);
+static json_t *sp_account_json(const sp_party_t *party, const char *id, const sp_stored_t *record,
     const sp_record_error_t *error);
-static int sp_cli_account_set_run(const sp_cli_args_t *args);
 static sp_rc_t sp_account_apply(void *ctx, sp_stored_t *record);
 static sp_rc_t sp_account_assign(sp_stored_t *record, const char *text);
 static sp_rc_t sp_account_unset(sp_stored_t *record, const char *list);
 static sp_rc_t sp_account_field(const char *name);
 static int sp_account_in(const char *name, const char *const *names, size_t n);
-static void sp_account_show_change(const sp_stored_t *before,
-    const sp_stored_t *after);
 
 
 static const sp_cli_opt_t  sp_cli_account_get_opts[] = {
@@ -101,15 +98,31 @@ static const char *const  sp_account_times[] = {
 
 
 sp_rc_t
+sp_account_parses(const char *id, const sp_stored_t *record,
+    sp_record_error_t *error)
+{
+    sp_str_t      name;
+    sp_account_t  account;
+
+    error->field = NULL;
+    error->why = "";
+
+    name = sp_cstr(id);
+
+    if (!sp_id_valid(name)) {
+        name = sp_party_name(id);
+    }
+
+    return sp_account_parse(&account, name, record->pairs, record->n, error);
+}
+
+
+sp_rc_t
 sp_account_check(void *ctx, const sp_stored_t *record)
 {
-    sp_account_t        account;
-    sp_record_error_t   error;
+    sp_record_error_t  error;
 
-    if (sp_account_parse(&account, sp_cstr(ctx), record->pairs, record->n,
-                         &error)
-        == SP_OK)
-    {
+    if (sp_account_parses(ctx, record, &error) == SP_OK) {
         return SP_OK;
     }
 
@@ -170,7 +183,7 @@ sp_account_change(const sp_cli_args_t *args, sp_account_change_pt change,
     id = args->args[0];
 
     if (sp_cli_who(args, &by, &why) != SP_OK
-        || sp_cli_id("the account", id) != SP_OK)
+        || sp_party_id(sp_party(args), id) != SP_OK)
     {
         return SP_CLI_USAGE;
     }
@@ -182,7 +195,7 @@ sp_account_change(const sp_cli_args_t *args, sp_account_change_pt change,
     }
 
     rc = SP_CLI_REFUSED;
-    (void) snprintf(key, sizeof(key), "%s%s", SP_STORE_ACCOUNT_PREFIX, id);
+    (void) snprintf(key, sizeof(key), "%s%s", sp_party(args)->prefix, id);
     memset(&after, 0, sizeof(after));
 
     if (sp_store_read(store, key, &before) == SP_OK) {
@@ -212,7 +225,7 @@ sp_account_change(const sp_cli_args_t *args, sp_account_change_pt change,
 }
 
 
-static int
+int
 sp_cli_account_get_run(const sp_cli_args_t *args)
 {
     int                 rc, json;
@@ -220,13 +233,14 @@ sp_cli_account_get_run(const sp_cli_args_t *args)
     const char         *id;
     sp_store_t         *store;
     sp_stored_t         record;
-    sp_account_t        account;
+    const sp_party_t   *party;
     sp_record_error_t   error;
 
     id = args->args[0];
     json = sp_cli_format(args);
+    party = sp_party(args);
 
-    if (json == -1 || sp_cli_id("the account", id) != SP_OK) {
+    if (json == -1 || sp_party_id(party, id) != SP_OK) {
         return SP_CLI_USAGE;
     }
 
@@ -236,7 +250,7 @@ sp_cli_account_get_run(const sp_cli_args_t *args)
         return SP_CLI_REFUSED;
     }
 
-    (void) snprintf(key, sizeof(key), "%s%s", SP_STORE_ACCOUNT_PREFIX, id);
+    (void) snprintf(key, sizeof(key), "%s%s", party->prefix, id);
     rc = SP_CLI_REFUSED;
     memset(&error, 0, sizeof(error));
 
@@ -244,21 +258,19 @@ sp_cli_account_get_run(const sp_cli_args_t *args)
         /* void */
 
     } else if (record.n == 0) {
-        sp_cli_error("there is no account '%s' in the store", id);
+        sp_cli_error("there is no %s '%s' in the store", party->word, id);
 
     } else {
-        rc = sp_account_parse(&account, sp_cstr(id), record.pairs, record.n,
-                              &error)
-             == SP_OK ? SP_CLI_FINE : SP_CLI_DIFFERS;
+        rc = sp_account_parses(id, &record, &error) == SP_OK ? SP_CLI_FINE : SP_CLI_DIFFERS;
 
-        if (json && sp_cli_json_print(sp_account_json(id, &record, &error))
+        if (json && sp_cli_json_print(sp_account_json(party, id, &record, &error))
                     != SP_OK)
         {
             rc = SP_CLI_REFUSED;
         }
 
         if (!json) {
-            sp_account_print(id, &record);
+            sp_account_print(party, id, &record);
         }
 
         if (rc == SP_CLI_DIFFERS) {
@@ -277,13 +289,14 @@ sp_cli_account_get_run(const sp_cli_args_t *args)
 /* Known fields in their order, then the others as they come. */
 
 static void
-sp_account_print(const char *id, const sp_stored_t *record)
+sp_account_print(const sp_party_t *party, const char *id,
+    const sp_stored_t *record)
 {
     size_t       i;
     sp_str_t     value;
     const char  *name;
 
-    printf("account %s\n", id);
+    printf("%s %s\n", party->word, id);
 
     for (i = 0; i < sp_nelts(sp_account_names); i++) {
         value = sp_stored_get(record, sp_account_names[i]);
@@ -332,7 +345,7 @@ sp_account_print_field(const char *indent, const char *name, sp_str_t value)
 
 
 static json_t *
-sp_account_json(const char *id, const sp_stored_t *record,
+sp_account_json(const sp_party_t *party, const char *id, const sp_stored_t *record,
     const sp_record_error_t *error)
 {
     size_t   i;
@@ -345,7 +358,7 @@ sp_account_json(const char *id, const sp_stored_t *record,
                             sp_cli_json_str(record->pairs[i].value));
     }
 
-    root = json_pack("{s:s, s:b, s:o}", "account", id, "valid",
+    root = json_pack("{s:s, s:b, s:o}", party->word, id, "valid",
                      error->field == NULL, "record", fields);
 
     if (error->field != NULL) {
@@ -357,7 +370,7 @@ sp_account_json(const char *id, const sp_stored_t *record,
 }
 
 
-static int
+int
 sp_cli_account_set_run(const sp_cli_args_t *args)
 {
     if (args->nargs == 1 && sp_cli_opt(args, "unset") == NULL) {
@@ -471,14 +484,14 @@ sp_account_unset(sp_stored_t *record, const char *list)
 static sp_rc_t
 sp_account_field(const char *name)
 {
-    if (strncmp(name, "x_", 2) == 0
-        || sp_account_in(name, sp_account_names, sp_nelts(sp_account_names)))
-    {
+    const char  *why;
+
+    if (sp_account_settable(name, &why)) {
         return SP_OK;
     }
 
-    if (sp_account_in(name, sp_account_kept, sp_nelts(sp_account_kept))) {
-        sp_cli_error("%s is kept by this command itself", name);
+    if (why != NULL) {
+        sp_cli_error("%s %s", name, why);
         return SP_ERROR;
     }
 
@@ -487,6 +500,25 @@ sp_account_field(const char *name)
                       "begin with x_)", name);
 
     return SP_ERROR;
+}
+
+
+int
+sp_account_settable(const char *name, const char **why)
+{
+    *why = NULL;
+
+    if (strncmp(name, "x_", 2) == 0
+        || sp_account_in(name, sp_account_names, sp_nelts(sp_account_names)))
+    {
+        return 1;
+    }
+
+    if (sp_account_in(name, sp_account_kept, sp_nelts(sp_account_kept))) {
+        *why = "is kept by this command itself";
+    }
+
+    return 0;
 }
 
 
@@ -524,7 +556,7 @@ sp_account_in(const char *name, const char *const *names, size_t n)
 }
 
 
-static void
+void
 sp_account_show_change(const sp_stored_t *before, const sp_stored_t *after)
 {
     size_t        i;

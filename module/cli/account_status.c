@@ -10,9 +10,7 @@
 #include "account.h"
 
 
-static int sp_cli_account_suspend_run(const sp_cli_args_t *args);
 static sp_rc_t sp_account_suspend(void *ctx, sp_stored_t *record);
-static int sp_cli_account_restore_run(const sp_cli_args_t *args);
 static sp_rc_t sp_account_restore(void *ctx, sp_stored_t *record);
 
 
@@ -59,7 +57,7 @@ const sp_cli_verb_t  sp_cli_account_restore = {
 };
 
 
-static int
+int
 sp_cli_account_suspend_run(const sp_cli_args_t *args)
 {
     return sp_account_change(args, sp_account_suspend, (void *) args);
@@ -75,7 +73,8 @@ sp_account_suspend(void *ctx, sp_stored_t *record)
     status = sp_stored_get(record, "status");
 
     if (record->n == 0) {
-        sp_cli_error("there is no account '%s' in the store", args->args[0]);
+        sp_cli_error("there is no %s '%s' in the store",
+                     sp_party(args)->word, args->args[0]);
         return SP_ERROR;
     }
 
@@ -100,7 +99,7 @@ sp_account_suspend(void *ctx, sp_stored_t *record)
 }
 
 
-static int
+int
 sp_cli_account_restore_run(const sp_cli_args_t *args)
 {
     return sp_account_change(args, sp_account_restore, (void *) args);
@@ -119,7 +118,8 @@ sp_account_restore(void *ctx, sp_stored_t *record)
     wanted = sp_cli_opt(args, "status");
 
     if (record->n == 0) {
-        sp_cli_error("there is no account '%s' in the store", args->args[0]);
+        sp_cli_error("there is no %s '%s' in the store",
+                     sp_party(args)->word, args->args[0]);
         return SP_ERROR;
     }
 

@@ -400,3 +400,51 @@ sp_store_page(sp_store_t *store, const redisReply *keys, sp_store_each_pt each,
 
     return rc;
 }
+
+
+/* A page of SP_STORE_SCAN at most, all of which are asked for at once. */
+
+sp_rc_t
+sp_store_read_many(sp_store_t *store, char *const *keys, size_t n,
+    sp_stored_t *records)
+{
+    void        *reply;
+    size_t       i;
+    sp_rc_t      rc;
+    const char  *argv[2];
+
+    memset(records, 0, n * sizeof(sp_stored_t));
+    argv[0] = "HGETALL";
+
+    for (i = 0; i < n; i++) {
+        argv[1] = keys[i];
+
+        if (redisAppendCommandArgv(store->redis, 2, argv, NULL) != REDIS_OK) {
+            sp_cli_error("no memory for %zu commands", n);
+            return SP_ERROR;
+        }
+    }
+
+    rc = SP_OK;
+
+    for (i = 0; i < n; i++) {
+
+        if (redisGetReply(store->redis, &reply) != REDIS_OK) {
+            sp_cli_error("the store at %s did not answer: %s", store->name,
+                         store->redis->errstr);
+            return SP_ERROR;
+        }
+
+        if (((redisReply *) reply)->type == REDIS_REPLY_ERROR) {
+            sp_cli_error("%s: %s", keys[i], ((redisReply *) reply)->str);
+            rc = SP_ERROR;
+
+        } else if (sp_store_take(&records[i], reply, keys[i]) != SP_OK) {
+            rc = SP_ERROR;
+        }
+
+        freeReplyObject(reply);
+    }
+
+    return rc;
+}

@@ -22,6 +22,7 @@
 
 #define SP_STORE_KEY_PREFIX      "sp:data:key:"
 #define SP_STORE_ACCOUNT_PREFIX  "sp:data:acct:"
+#define SP_STORE_CUSTOMER_PREFIX "sp:data:cust:"
 
 /* Options of every verb that talks to the store, and of those that change. */
 #define SP_STORE_OPTS                                                         \
@@ -49,7 +50,8 @@ typedef struct {
 typedef enum {
     SP_WRITE_DONE = 0,
     SP_WRITE_SAME,        /* nothing to change, nothing written */
-    SP_WRITE_FAILED       /* after a message */
+    SP_WRITE_FAILED,      /* after a message */
+    SP_WRITE_LOST         /* the same: not known whether it was written */
 } sp_write_t;
 
 
@@ -89,6 +91,23 @@ sp_rc_t sp_stored_set(sp_stored_t *record, const char *name,
 sp_write_t sp_store_write(sp_store_t *store, const char *key,
     const sp_stored_t *before, sp_stored_t *after, const char *by,
     const char *why, sp_store_check_pt check, void *ctx);
+
+/*
+ * The same in parts, for many at once. Prepare says SP_WRITE_DONE if there is
+ * something to send; each sp_store_send() is followed, in their order, by one
+ * sp_store_sent().
+ */
+sp_write_t sp_store_prepare(sp_store_t *store, const sp_stored_t *before,
+    sp_stored_t *after, const char *by, const char *why,
+    sp_store_check_pt check, void *ctx);
+sp_rc_t sp_store_send(sp_store_t *store, const char *key,
+    const sp_stored_t *before, const sp_stored_t *after, const char *by,
+    const char *why);
+sp_write_t sp_store_sent(sp_store_t *store, const char *key);
+
+/* Many at once: "keys" has n of them, "records" room for as many. */
+sp_rc_t sp_store_read_many(sp_store_t *store, char *const *keys, size_t n,
+    sp_stored_t *records);
 
 /* With --replicas: SP_ERROR unless so many have the changes of this run. */
 sp_rc_t sp_store_durable(sp_store_t *store, const sp_cli_args_t *args);

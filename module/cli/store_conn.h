@@ -21,6 +21,7 @@ struct sp_store_s {
     char           name[256];    /* "host:port/db": no password */
     int            meta_known;   /* sp:data:meta is there */
     unsigned       written;      /* records changed in this run */
+    char           sha[48];      /* of the script, once it was loaded */
 };
 
 
@@ -37,6 +38,12 @@ typedef struct {
 /* store_url.c; SP_ERROR after a message. "url" is zeroed before. */
 sp_rc_t sp_store_url(const char *text, sp_store_url_t *url);
 void sp_store_url_free(sp_store_url_t *url);
+
+/* 1: something but ver, by, why and changed_at differs. */
+int sp_stored_changed(const sp_stored_t *before, const sp_stored_t *after);
+
+/* 1 for those: what the writer itself notes down is no change. */
+int sp_stored_clerical(sp_str_t name);
 
 /* One command; NULL after a message: no answer, or an error as answer. */
 redisReply *sp_store_call(sp_store_t *store, int argc, const char **argv,

@@ -3,8 +3,9 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains changing a record. Every change goes through one
- * script in the store: it compares what is there with what the change was
- * made from, counts the version up and writes all fields in one step.
+ * script in the store, store/write.lua: it compares what is there with what the
+ * change was made from, counts the version up, writes all fields in one step
+ * and notes the change in a stream.
  */
 
 
@@ -17,6 +18,7 @@
 
 
 #define SP_STORE_META      "sp:data:meta"
+#define SP_STORE_LOG       "sp:log"
 #define SP_STORE_SCHEMA    "1"
 #define SP_STORE_UUID      37       /* with its NUL */
 #define SP_STORE_ARGS_MAX  (16 + 5 * SP_STORE_FIELDS_MAX)
@@ -27,151 +29,35 @@ typedef struct {
     int          argc;
     const char  *argv[SP_STORE_ARGS_MAX];
     size_t       lens[SP_STORE_ARGS_MAX];
-    char         counts[3][16];
+    char         counts[2][16];
     char         uuid[SP_STORE_UUID];
 } sp_store_cmd_t;
 
 
-static int sp_stored_changed(const sp_stored_t *before,
-    const sp_stored_t *after);
-static int sp_stored_clerical(sp_str_t name);
 static sp_rc_t sp_stored_stamp(const sp_stored_t *before, sp_stored_t *after,
     const char *by, const char *why);
 static sp_rc_t sp_store_meta(sp_store_t *store);
 static int sp_store_empty(sp_store_t *store);
 static sp_rc_t sp_store_uuid(char uuid[SP_STORE_UUID]);
-static sp_rc_t sp_store_script_args(sp_store_cmd_t *cmd, const char *key,
-    const sp_stored_t *before, const sp_stored_t *after);
+static sp_rc_t sp_store_script_args(sp_store_t *store, sp_store_cmd_t *cmd,
+    const char *key, const sp_stored_t *before, const sp_stored_t *after,
+    const char *by, const char *why);
+static size_t sp_store_sets(const sp_stored_t *before,
+    const sp_stored_t *after, sp_store_cmd_t *cmd);
 static void sp_store_arg(sp_store_cmd_t *cmd, sp_str_t s);
-static sp_write_t sp_store_answer(const redisReply *reply, const char *key);
+static sp_write_t sp_store_answer(sp_store_t *store, const redisReply *reply,
+    const char *key);
 
 
-/*
- * KEYS: the record, the meta record. ARGV: a fresh dataset id, the schema;
- * the number of fields expected and each name and value; the number of
- * fields to set and each name and value; names to remove up to the end.
- *
- * A hand that wrote with redis-cli between our read and this script is seen,
- * because every field is compared and not only the version.
- */
+/* store/write.lua, as it was when the command was built. */
 
-static const char  sp_store_script[] =
-    "local n = tonumber(ARGV[3])\n"
-    "local there = redis.call('HLEN', KEYS[1])\n"
-    "if there ~= n then return 'changed' end\n"
-    "local i = 4\n"
-    "for _ = 1, n do\n"
-    "  if redis.call('HGET', KEYS[1], ARGV[i]) ~= ARGV[i + 1] then\n"
-    "    return 'changed'\n"
-    "  end\n"
-    "  i = i + 2\n"
-    "end\n"
-    "if redis.call('EXISTS', KEYS[2]) == 0 then\n"
-    "  redis.call('HSET', KEYS[2], 'schema', ARGV[2], 'dataset', ARGV[1],\n"
-    "             'term', '1')\n"
-    "end\n"
-    "local set = tonumber(ARGV[i])\n"
-    "i = i + 1\n"
-    "for _ = 1, set do\n"
-    "  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])\n"
-    "  i = i + 2\n"
-    "end\n"
-    "for j = i, #ARGV do redis.call('HDEL', KEYS[1], ARGV[j]) end\n"
-    "return 'done'\n";
+__asm__(".section .rodata\n"
+        ".global sp_store_script\nsp_store_script:\n"
+        ".incbin \"module/cli/store/write.lua\"\n"
+        ".byte 0\n"
+        ".previous\n");
 
-
-void
-sp_stored_free(sp_stored_t *record)
-{
-    size_t  i;
-
-    for (i = 0; i < record->n; i++) {
-        free((void *) record->pairs[i].name.data);
-        free((void *) record->pairs[i].value.data);
-    }
-
-    record->n = 0;
-}
-
-
-sp_str_t
-sp_stored_get(const sp_stored_t *record, const char *name)
-{
-    size_t    i;
-    sp_str_t  none = { 0, NULL };
-
-    for (i = 0; i < record->n; i++) {
-        if (sp_str_eq(record->pairs[i].name, sp_cstr(name))) {
-            return record->pairs[i].value;
-        }
-    }
-
-    return none;
-}
-
-
-void
-sp_stored_copy(sp_stored_t *to, const sp_stored_t *from)
-{
-    size_t      i;
-    sp_pair_t  *pair;
-
-    for (i = 0; i < from->n; i++) {
-        pair = &to->pairs[i];
-        pair->name.len = from->pairs[i].name.len;
-        pair->name.data = (unsigned char *) sp_cli_copy(from->pairs[i].name);
-        pair->value.len = from->pairs[i].value.len;
-        pair->value.data = (unsigned char *) sp_cli_copy(from->pairs[i].value);
-    }
-
-    to->n = from->n;
-}
-
-
-sp_rc_t
-sp_stored_set(sp_stored_t *record, const char *name, const char *value)
-{
-    size_t      i;
-    sp_pair_t  *pair;
-
-    for (i = 0; i < record->n; i++) {
-        if (sp_str_eq(record->pairs[i].name, sp_cstr(name))) {
-            break;
-        }
-    }
-
-    pair = &record->pairs[i];
-
-    if (i < record->n) {
-        free((void *) pair->value.data);
-
-        if (value == NULL) {
-            free((void *) pair->name.data);
-            *pair = record->pairs[--record->n];
-            return SP_OK;
-        }
-
-    } else {
-        if (value == NULL) {
-            return SP_OK;
-        }
-
-        if (record->n == SP_STORE_FIELDS_MAX) {
-            sp_cli_error("a record has at most %d fields",
-                         SP_STORE_FIELDS_MAX);
-            return SP_ERROR;
-        }
-
-        record->n++;
-        pair->name.len = strlen(name);
-        pair->name.data = (unsigned char *) sp_cli_copy(sp_cstr(name));
-    }
-
-    pair->value.len = strlen(value);
-    pair->value.data = (unsigned char *) sp_cli_copy(sp_cstr(value));
-
-    return SP_OK;
-}
+extern const char  sp_store_script[];
 
 
 sp_write_t
@@ -183,6 +69,37 @@ sp_store_write(sp_store_t *store, const char *key, const sp_stored_t *before,
     redisReply      *reply;
     sp_store_cmd_t  *cmd;
 
+    rc = sp_store_prepare(store, before, after, by, why, check, ctx);
+
+    if (rc != SP_WRITE_DONE) {
+        return rc;
+    }
+
+    cmd = sp_cli_alloc(sizeof(*cmd));
+    rc = SP_WRITE_FAILED;
+
+    if (sp_store_script_args(store, cmd, key, before, after, by, why)
+        == SP_OK)
+    {
+        reply = sp_store_call(store, cmd->argc, cmd->argv, cmd->lens);
+
+        if (reply != NULL) {
+            rc = sp_store_answer(store, reply, key);
+            freeReplyObject(reply);
+        }
+    }
+
+    free(cmd);
+
+    return rc;
+}
+
+
+sp_write_t
+sp_store_prepare(sp_store_t *store, const sp_stored_t *before,
+    sp_stored_t *after, const char *by, const char *why,
+    sp_store_check_pt check, void *ctx)
+{
     if (!sp_stored_changed(before, after)) {
         return SP_WRITE_SAME;
     }
@@ -194,21 +111,43 @@ sp_store_write(sp_store_t *store, const char *key, const sp_stored_t *before,
         return SP_WRITE_FAILED;
     }
 
-    cmd = sp_cli_alloc(sizeof(*cmd));
-    rc = SP_WRITE_FAILED;
+    return SP_WRITE_DONE;
+}
 
-    if (sp_store_script_args(cmd, key, before, after) == SP_OK) {
-        reply = sp_store_call(store, cmd->argc, cmd->argv, cmd->lens);
 
-        if (reply != NULL) {
-            rc = sp_store_answer(reply, key);
-            freeReplyObject(reply);
+/* The script is sent once, and named by its digest from then on. */
+
+sp_rc_t
+sp_store_send(sp_store_t *store, const char *key, const sp_stored_t *before,
+    const sp_stored_t *after, const char *by, const char *why)
+{
+    sp_rc_t          rc;
+    redisReply      *reply;
+    const char      *argv[] = { "SCRIPT", "LOAD", sp_store_script };
+    sp_store_cmd_t  *cmd;
+
+    if (store->sha[0] == '\0') {
+        reply = sp_store_call(store, 3, argv, NULL);
+
+        if (reply == NULL) {
+            return SP_ERROR;
         }
+
+        (void) snprintf(store->sha, sizeof(store->sha), "%s",
+                        reply->str != NULL ? reply->str : "");
+        freeReplyObject(reply);
     }
 
-    if (rc == SP_WRITE_DONE) {
-        store->meta_known = 1;
-        store->written++;
+    cmd = sp_cli_alloc(sizeof(*cmd));
+    rc = sp_store_script_args(store, cmd, key, before, after, by, why);
+
+    if (rc == SP_OK
+        && redisAppendCommandArgv(store->redis, cmd->argc, cmd->argv,
+                                  cmd->lens)
+           != REDIS_OK)
+    {
+        sp_cli_error("no memory for a command");
+        rc = SP_ERROR;
     }
 
     free(cmd);
@@ -217,50 +156,22 @@ sp_store_write(sp_store_t *store, const char *key, const sp_stored_t *before,
 }
 
 
-static int
-sp_stored_changed(const sp_stored_t *before, const sp_stored_t *after)
+sp_write_t
+sp_store_sent(sp_store_t *store, const char *key)
 {
-    size_t             i;
-    sp_str_t           old;
-    const sp_pair_t   *pair;
+    void        *reply;
+    sp_write_t   rc;
 
-    for (i = 0; i < after->n; i++) {
-        pair = &after->pairs[i];
-
-        if (sp_stored_clerical(pair->name)) {
-            continue;
-        }
-
-        old = sp_stored_get(before, (const char *) pair->name.data);
-
-        if (old.data == NULL || !sp_str_eq(old, pair->value)) {
-            return 1;
-        }
+    if (redisGetReply(store->redis, &reply) != REDIS_OK) {
+        sp_cli_error("the store at %s did not answer: %s", store->name,
+                     store->redis->errstr);
+        return SP_WRITE_LOST;
     }
 
-    for (i = 0; i < before->n; i++) {
-        pair = &before->pairs[i];
+    rc = sp_store_answer(store, reply, key);
+    freeReplyObject(reply);
 
-        if (!sp_stored_clerical(pair->name)
-            && sp_stored_get(after, (const char *) pair->name.data).data
-               == NULL)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* What the writer itself notes down is no change. */
-
-static int
-sp_stored_clerical(sp_str_t name)
-{
-    return sp_str_eq(name, SP_STR("ver")) || sp_str_eq(name, SP_STR("by"))
-           || sp_str_eq(name, SP_STR("why"))
-           || sp_str_eq(name, SP_STR("changed_at"));
+    return rc;
 }
 
 
@@ -413,26 +324,37 @@ sp_store_uuid(char uuid[SP_STORE_UUID])
 
 
 static sp_rc_t
-sp_store_script_args(sp_store_cmd_t *cmd, const char *key,
-    const sp_stored_t *before, const sp_stored_t *after)
+sp_store_script_args(sp_store_t *store, sp_store_cmd_t *cmd, const char *key,
+    const sp_stored_t *before, const sp_stored_t *after, const char *by,
+    const char *why)
 {
     size_t            i;
     const sp_pair_t  *pair;
 
-    if (sp_store_uuid(cmd->uuid) != SP_OK) {
+    if (!store->meta_known && sp_store_uuid(cmd->uuid) != SP_OK) {
         return SP_ERROR;
     }
 
     (void) snprintf(cmd->counts[0], 16, "%zu", before->n);
-    (void) snprintf(cmd->counts[1], 16, "%zu", after->n);
+    (void) snprintf(cmd->counts[1], 16, "%zu",
+                    sp_store_sets(before, after, NULL));
 
-    sp_store_arg(cmd, SP_STR("EVAL"));
-    sp_store_arg(cmd, sp_cstr(sp_store_script));
-    sp_store_arg(cmd, SP_STR("2"));
+    if (store->sha[0] != '\0') {
+        sp_store_arg(cmd, SP_STR("EVALSHA"));
+        sp_store_arg(cmd, sp_cstr(store->sha));
+
+    } else {
+        sp_store_arg(cmd, SP_STR("EVAL"));
+        sp_store_arg(cmd, sp_cstr(sp_store_script));
+    }
+
+    sp_store_arg(cmd, SP_STR("3"));
     sp_store_arg(cmd, sp_cstr(key));
     sp_store_arg(cmd, SP_STR(SP_STORE_META));
+    sp_store_arg(cmd, SP_STR(SP_STORE_LOG));
+    sp_store_arg(cmd, sp_cstr(by));
+    sp_store_arg(cmd, sp_cstr(why));
     sp_store_arg(cmd, sp_cstr(cmd->uuid));
-    sp_store_arg(cmd, SP_STR(SP_STORE_SCHEMA));
     sp_store_arg(cmd, sp_cstr(cmd->counts[0]));
 
     for (i = 0; i < before->n; i++) {
@@ -441,22 +363,52 @@ sp_store_script_args(sp_store_cmd_t *cmd, const char *key,
     }
 
     sp_store_arg(cmd, sp_cstr(cmd->counts[1]));
-
-    for (i = 0; i < after->n; i++) {
-        sp_store_arg(cmd, after->pairs[i].name);
-        sp_store_arg(cmd, after->pairs[i].value);
-    }
+    (void) sp_store_sets(before, after, cmd);
 
     for (i = 0; i < before->n; i++) {
         pair = &before->pairs[i];
 
-        if (sp_stored_get(after, (const char *) pair->name.data).data == NULL)
+        if (!sp_stored_clerical(pair->name)
+            && sp_stored_get(after, (const char *) pair->name.data).data
+               == NULL)
         {
             sp_store_arg(cmd, pair->name);
         }
     }
 
     return SP_OK;
+}
+
+
+/* The fields to be set, which go into "cmd" unless that is NULL. */
+
+static size_t
+sp_store_sets(const sp_stored_t *before, const sp_stored_t *after,
+    sp_store_cmd_t *cmd)
+{
+    size_t            i, n;
+    sp_str_t          old;
+    const sp_pair_t  *pair;
+
+    for (n = 0, i = 0; i < after->n; i++) {
+        pair = &after->pairs[i];
+        old = sp_stored_get(before, (const char *) pair->name.data);
+
+        if (sp_stored_clerical(pair->name)
+            || (old.data != NULL && sp_str_eq(old, pair->value)))
+        {
+            continue;
+        }
+
+        n++;
+
+        if (cmd != NULL) {
+            sp_store_arg(cmd, pair->name);
+            sp_store_arg(cmd, pair->value);
+        }
+    }
+
+    return n;
 }
 
 
@@ -472,22 +424,42 @@ sp_store_arg(sp_store_cmd_t *cmd, sp_str_t s)
 
 
 static sp_write_t
-sp_store_answer(const redisReply *reply, const char *key)
+sp_store_answer(sp_store_t *store, const redisReply *reply, const char *key)
 {
-    if (reply->type == REDIS_REPLY_STRING) {
+    const char  *word;
 
-        if (strcmp(reply->str, "done") == 0) {
-            return SP_WRITE_DONE;
-        }
+    word = "";
 
-        if (strcmp(reply->str, "changed") == 0) {
-            sp_cli_error("%s was changed by someone else meanwhile; nothing "
-                         "was written, run it again", key);
-            return SP_WRITE_FAILED;
-        }
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
+        && reply->element[0]->type == REDIS_REPLY_STRING)
+    {
+        word = reply->element[0]->str;
     }
 
-    sp_cli_error("%s: the store gave an odd answer to the script", key);
+    if (strcmp(word, "done") == 0) {
+        store->meta_known = 1;
+        store->written++;
+        return SP_WRITE_DONE;
+    }
+
+    if (strcmp(word, "same") == 0) {
+        return SP_WRITE_SAME;
+    }
+
+    if (strcmp(word, "changed") == 0) {
+        sp_cli_error("%s was changed by someone else meanwhile; nothing "
+                     "was written, run it again", key);
+
+    } else if (strcmp(word, "meta") == 0) {
+        sp_cli_error("%s: " SP_STORE_META " has gone meanwhile: is this the "
+                     "store that was meant?", key);
+
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        sp_cli_error("%s: the store refused the script: %s", key, reply->str);
+
+    } else {
+        sp_cli_error("%s: the store gave an odd answer to the script", key);
+    }
 
     return SP_WRITE_FAILED;
 }
