@@ -50,6 +50,7 @@ const sp_cli_verb_t  sp_cli_account_get = {
 
 static const sp_cli_opt_t  sp_cli_account_set_opts[] = {
     { "unset", "FIELD,...", "remove these fields" },
+    SP_STORE_WAIT_OPT,
     SP_STORE_OPTS,
     SP_STORE_CHANGE_OPTS,
     { NULL, NULL, NULL }
@@ -207,13 +208,12 @@ sp_account_change(const sp_cli_args_t *args, sp_account_change_pt change,
 
         if (written == SP_WRITE_SAME) {
             printf("%s: nothing to change\n", id);
-            rc = SP_CLI_FINE;
+            rc = sp_store_settled(store, args);
 
         } else if (written == SP_WRITE_DONE) {
             printf("%s: %s\n", id, before.n == 0 ? "made" : "changed");
             sp_account_show_change(&before, &after);
-            rc = sp_store_durable(store, args) == SP_OK ? SP_CLI_FINE
-                                                        : SP_CLI_REFUSED;
+            rc = sp_store_settled(store, args);
         }
     }
 

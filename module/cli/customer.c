@@ -33,6 +33,7 @@ const sp_cli_verb_t  sp_cli_customer_get = {
 
 static const sp_cli_opt_t  sp_cli_customer_set_opts[] = {
     { "unset", "FIELD,...", "remove these fields" },
+    SP_STORE_WAIT_OPT,
     SP_STORE_OPTS,
     SP_STORE_CHANGE_OPTS,
     { NULL, NULL, NULL }
@@ -55,6 +56,7 @@ const sp_cli_verb_t  sp_cli_customer_set = {
 
 
 static const sp_cli_opt_t  sp_cli_customer_suspend_opts[] = {
+    SP_STORE_WAIT_OPT,
     SP_STORE_OPTS,
     SP_STORE_CHANGE_OPTS,
     { NULL, NULL, NULL }
@@ -75,6 +77,7 @@ const sp_cli_verb_t  sp_cli_customer_suspend = {
 
 static const sp_cli_opt_t  sp_cli_customer_restore_opts[] = {
     { "status", "STATUS", "the status it gets; else the one it had before" },
+    SP_STORE_WAIT_OPT,
     SP_STORE_OPTS,
     SP_STORE_CHANGE_OPTS,
     { NULL, NULL, NULL }

@@ -65,6 +65,7 @@ static const sp_cli_opt_t  sp_cli_key_revoke_opts[] = {
     { "kid", "KID", "the key's id, as `key hash` and `key list` print it" },
     { "name", "NAME", "or its name" },
     { "account", "ID", "and its account, where several have that name" },
+    SP_STORE_WAIT_OPT,
     SP_STORE_OPTS,
     SP_STORE_CHANGE_OPTS,
     { NULL, NULL, NULL }
@@ -367,15 +368,13 @@ sp_key_revoke(sp_store_t *store, const sp_cli_args_t *args,
                                  sp_cli_opt(args, "reason"),
                                  sp_keyrecord_check, NULL);
 
-        if (written == SP_WRITE_SAME) {
-            printf("%s is revoked already\n", name->kid);
-            rc = SP_CLI_FINE;
+        if (written == SP_WRITE_SAME || written == SP_WRITE_DONE) {
+            rc = sp_store_settled(store, args);
+        }
 
-        } else if (written == SP_WRITE_DONE
-                   && sp_store_durable(store, args) == SP_OK)
-        {
-            printf("%s revoked\n", name->kid);
-            rc = SP_CLI_FINE;
+        if (rc != SP_CLI_REFUSED) {
+            printf("%s %s\n", name->kid, written == SP_WRITE_SAME
+                                         ? "is revoked already" : "revoked");
         }
     }
 

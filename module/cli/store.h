@@ -37,6 +37,11 @@
     { "replicas", "N", "fail unless N replicas have the change in time" }
 
 
+/* Of those whose change should be enforced before they end. */
+#define SP_STORE_WAIT_OPT                                                     \
+    { "wait", NULL, "until the gates enforce it; says how many of them do" }
+
+
 typedef struct sp_store_s  sp_store_t;    /* one open connection */
 
 
@@ -111,6 +116,12 @@ sp_rc_t sp_store_read_many(sp_store_t *store, char *const *keys, size_t n,
 
 /* With --replicas: SP_ERROR unless so many have the changes of this run. */
 sp_rc_t sp_store_durable(sp_store_t *store, const sp_cli_args_t *args);
+
+/*
+ * That, and with --wait the receipt of all that was written so far: an exit
+ * code. SP_CLI_DIFFERS: written, and not every gate is known to enforce it.
+ */
+int sp_store_settled(sp_store_t *store, const sp_cli_args_t *args);
 
 /* Calls "each" for every key of the prefix; it stops on SP_ERROR. */
 typedef sp_rc_t (*sp_store_each_pt)(void *ctx, const char *key,
