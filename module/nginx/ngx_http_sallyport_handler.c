@@ -10,6 +10,7 @@
 #include "ngx_http_sallyport_customer.h"
 
 
+static ngx_int_t ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
@@ -86,25 +87,9 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
             break;
 
         case NGX_HTTP_SALLYPORT_S_KEY:
-            rc = ngx_http_sallyport_key(ctx);
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
-
-            break;
-
         case NGX_HTTP_SALLYPORT_S_ACCOUNT:
-            rc = ngx_http_sallyport_account(ctx);
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
-
-            break;
-
         case NGX_HTTP_SALLYPORT_S_CUSTOMER:
-            rc = ngx_http_sallyport_customer(ctx);
+            rc = ngx_http_sallyport_records(ctx);
 
             if (rc != NGX_OK) {
                 return rc;
@@ -155,6 +140,23 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
         default: /* NGX_HTTP_SALLYPORT_S_REFUSED */
             return NGX_HTTP_FORBIDDEN;
         }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx)
+{
+    switch (ctx->state) {
+
+    case NGX_HTTP_SALLYPORT_S_KEY:
+        return ngx_http_sallyport_key(ctx);
+
+    case NGX_HTTP_SALLYPORT_S_ACCOUNT:
+        return ngx_http_sallyport_account(ctx);
+
+    default: /* NGX_HTTP_SALLYPORT_S_CUSTOMER */
+        return ngx_http_sallyport_customer(ctx);
     }
 }
 
