@@ -19,8 +19,8 @@
 static void sp_account_words(const char *name, sp_str_t given);
 static void sp_account_print(const sp_party_t *party, const char *id,
     const sp_stored_t *record);
-static json_t *sp_account_json(const sp_party_t *party, const char *id, const sp_stored_t *record,
-    const sp_record_error_t *error);
+static json_t *sp_account_json(const sp_party_t *party, const char *id,
+    const sp_stored_t *record, const sp_record_error_t *error);
 static sp_rc_t sp_account_apply(void *ctx, sp_stored_t *record);
 static sp_rc_t sp_account_assign(sp_stored_t *record, const char *text);
 static sp_rc_t sp_account_unset(sp_stored_t *record, const char *list);
@@ -261,9 +261,11 @@ sp_cli_account_get_run(const sp_cli_args_t *args)
         sp_cli_error("there is no %s '%s' in the store", party->word, id);
 
     } else {
-        rc = sp_account_parses(id, &record, &error) == SP_OK ? SP_CLI_FINE : SP_CLI_DIFFERS;
+        rc = sp_account_parses(id, &record, &error) == SP_OK
+             ? SP_CLI_FINE : SP_CLI_DIFFERS;
 
-        if (json && sp_cli_json_print(sp_account_json(party, id, &record, &error))
+        if (json && sp_cli_json_print(sp_account_json(party, id, &record,
+                                                      &error))
                     != SP_OK)
         {
             rc = SP_CLI_REFUSED;
@@ -345,8 +347,8 @@ sp_account_print_field(const char *indent, const char *name, sp_str_t value)
 
 
 static json_t *
-sp_account_json(const sp_party_t *party, const char *id, const sp_stored_t *record,
-    const sp_record_error_t *error)
+sp_account_json(const sp_party_t *party, const char *id,
+    const sp_stored_t *record, const sp_record_error_t *error)
 {
     size_t   i;
     json_t  *root, *fields;
