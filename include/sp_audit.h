@@ -80,6 +80,7 @@ typedef struct {
     unsigned     status;         /* of the answer, 0: none */
     unsigned     attempts;       /* times the request reached an upstream */
     unsigned     sent:1;         /* attempts > 0 */
+    unsigned     guessed:1;      /* the tokens; nobody said */
     int64_t      tokens_in;      /* -1: not known */
     int64_t      tokens_out;
     uint64_t     out_bytes;

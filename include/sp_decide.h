@@ -66,12 +66,18 @@ typedef struct {
     int32_t   rule;
     uint16_t  reason;    /* of the throttle that it would be */
     uint16_t  status;
+    uint16_t  spent;     /* status where waiting a minute would not help */
     uint8_t   per;       /* sp_per_t bits */
+    uint8_t   meter;     /* sp_meter_t */
+    uint8_t   window;    /* sp_window_t */
+    uint8_t   plain;     /* requests by a rate, refused where there is no
+                            room: the two below are all there is to it */
     uint64_t  interval;  /* ns between two requests: period / limit */
     uint64_t  tolerance; /* ns: interval * (burst - 1) */
-    uint64_t  limit;     /* as written, for headers and records */
+    uint64_t  limit;     /* in units, for headers and records */
     uint64_t  period;    /* seconds */
     uint64_t  burst;
+    uint64_t  cost;      /* units that it was charged; of the limiter */
 } sp_apply_t;
 
 
@@ -80,7 +86,8 @@ typedef enum {
     SP_PER_ACCOUNT = 2,
     SP_PER_MODEL = 4,
     SP_PER_TIER = 8,
-    SP_PER_ADDRESS = 16
+    SP_PER_ADDRESS = 16,
+    SP_PER_NETWORK = 32      /* /24 of IPv4, /48 of IPv6 */
 } sp_per_t;
 
 
@@ -163,7 +170,13 @@ void sp_decide_screened(const sp_policy_t *policy, sp_facts_t *facts,
  */
 int sp_canary(sp_str_t rule, sp_str_t account, unsigned share);
 
-/* Turns an allow into a throttle: apply[which] has no room for wait_ms. */
+/*
+ * Turns an allow into a throttle: apply[which] has no room for wait_ms. Longer
+ * than a minute nobody waits: then it is not 429, but what a budget gives that
+ * is spent.
+ */
+#define SP_WAIT_HELPS  60000
+
 void sp_verdict_throttle(sp_verdict_t *verdict, int which, uint32_t wait_ms);
 
 /*

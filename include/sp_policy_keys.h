@@ -35,6 +35,8 @@ typedef enum {
     SP_K_EXCEPTION,
     SP_K_INVARIANT,
     SP_K_VALID,
+    SP_K_WEIGHTS,
+    SP_K_PRICE,
     SP_K_MAPS
 } sp_keys_id_t;
 
@@ -55,6 +57,10 @@ typedef enum {
     SP_SHAPE_ZONE,
     SP_SHAPE_URI,
     SP_SHAPE_RATE,      /* "60/min", or a table of rates */
+    SP_SHAPE_BUDGET,    /* "2000/day", a table, or a list of both */
+    SP_SHAPE_LIMIT,     /* a whole number, or a table of them */
+    SP_SHAPE_AMOUNT,    /* a number; of spend it may have a fraction */
+    SP_SHAPE_DECIMAL,
     SP_SHAPE_MAP,       /* the mapping "map" */
     SP_SHAPE_MAPS,      /* names, each with a mapping "map" */
     SP_SHAPE_RULES      /* a list of mappings "map" */

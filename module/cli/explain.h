@@ -11,10 +11,12 @@
 
 
 #include "sp_decide.h"
+#include "sp_meter.h"
 
 #include "request.h"
 
 
+#define SP_EXPLAIN_BOUND  256    /* bytes of a limit's bound */
 #define SP_EXPLAIN_KINDS  (SP_RULE_EXCEPTION + 1)
 
 

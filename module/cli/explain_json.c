@@ -216,6 +216,7 @@ sp_explain_json_limits(const sp_explain_t *explain)
 {
     json_t            *list;
     unsigned           i;
+    char               bound[SP_EXPLAIN_BOUND];
     const sp_apply_t  *apply;
 
     list = json_array();
@@ -223,12 +224,20 @@ sp_explain_json_limits(const sp_explain_t *explain)
     for (i = 0; i < explain->verdict.napply; i++) {
         apply = &explain->verdict.apply[i];
 
-        json_array_append_new(list, json_pack("{s:o, s:I, s:I, s:I}",
+        (void) sp_meter_bound(explain->policy, apply->rule, apply->window,
+                              apply->limit, apply->period, apply->burst,
+                              bound, sizeof(bound));
+
+        json_array_append_new(list, json_pack("{s:o, s:I, s:I, s:I, s:s, "
+                                              "s:s, s:s}",
             "rule", sp_cli_json_str(sp_policy_rule_id(explain->policy,
                                                       apply->rule)),
             "limit", (json_int_t) apply->limit,
             "period_s", (json_int_t) apply->period,
-            "burst", (json_int_t) apply->burst));
+            "burst", (json_int_t) apply->burst,
+            "meter", sp_meter_name(apply->meter),
+            "window", sp_window_name(apply->window),
+            "bound", bound));
     }
 
     return list;

@@ -19,6 +19,7 @@ static void sp_explain_found(const sp_explain_t *explain);
 static void sp_explain_rules(const sp_explain_t *explain, int kind);
 static void sp_explain_rule(const sp_explain_t *explain, int rule,
     sp_truth_t value);
+static void sp_explain_bounds(const sp_explain_t *explain, int rule);
 static const char *sp_explain_effect(const sp_explain_t *explain, int rule,
     sp_truth_t value);
 static void sp_explain_node(void *ctx, int depth, sp_str_t text,
@@ -188,6 +189,30 @@ sp_explain_rule(const sp_explain_t *explain, int rule, sp_truth_t value)
 
     sp_rule_explain(explain->policy, rule, &explain->request->facts,
                     sp_explain_node, (void *) explain);
+
+    sp_explain_bounds(explain, rule);
+}
+
+
+/* What a throttle that applies lets through at most. */
+
+static void
+sp_explain_bounds(const sp_explain_t *explain, int rule)
+{
+    char               bound[SP_EXPLAIN_BOUND];
+    unsigned           i;
+    const sp_apply_t  *apply;
+
+    for (i = 0; i < explain->verdict.napply; i++) {
+        apply = &explain->verdict.apply[i];
+
+        if (apply->rule == rule) {
+            (void) sp_meter_bound(explain->policy, rule, apply->window,
+                                  apply->limit, apply->period, apply->burst,
+                                  bound, sizeof(bound));
+            printf("    bound: %s\n", bound);
+        }
+    }
 }
 
 

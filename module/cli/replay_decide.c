@@ -46,6 +46,7 @@ static void sp_replay_change(sp_replayed_t *d, const char *from,
 static void sp_replay_account(sp_replay_t *replay, json_t *record,
     const char *what);
 static int sp_replay_limits(const sp_replay_t *replay, json_t *record);
+static int sp_replay_window(const sp_apply_t *apply, const json_t *row);
 static int sp_replay_limit(const sp_policy_t *policy, const sp_apply_t *apply,
     json_t *lim, int *refused);
 static void sp_replay_not(sp_replay_t *replay, const char *why);
@@ -538,6 +539,21 @@ sp_replay_limits(const sp_replay_t *replay, json_t *record)
 }
 
 
+/* Records of rates of requests do not say that they are. */
+
+static int
+sp_replay_window(const sp_apply_t *apply, const json_t *row)
+{
+    const char  *window;
+
+    window = json_string_value(json_object_get(row, "window"));
+
+    return window == NULL
+           ? apply->plain
+           : strcmp(window, sp_window_name(apply->window)) == 0;
+}
+
+
 /* Whether the throttle is in "lim"; *refused: it is the one that refused. */
 
 static int
@@ -557,7 +573,8 @@ sp_replay_limit(const sp_policy_t *policy, const sp_apply_t *apply,
             && json_integer_value(json_object_get(row, "period"))
                == (json_int_t) apply->period
             && json_integer_value(json_object_get(row, "burst"))
-               == (json_int_t) apply->burst)
+               == (json_int_t) apply->burst
+            && sp_replay_window(apply, row))
         {
             *refused |= json_is_false(json_object_get(row, "ok"));
             return 1;

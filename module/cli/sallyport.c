@@ -84,7 +84,7 @@ static const char  sp_cli_audit_format[] =
     "  v t ts mono_us seq      version, type, time, clock, number in the lane\n"
     "  decision  id pol req who net facts dec status reason class detail\n"
     "            enforced by lifted flags shadow allow lim us\n"
-    "  settle    of sent attempts status tok_in tok_out out_bytes dur_ms end\n"
+    "  settle    of sent attempts status tok_in tok_out tok_guessed out_bytes dur_ms end\n"
     "  policy, lost, segment, close      of a lane\n"
     "  seal, torn, broken, archive       by the sealer (DIR/seal)\n"
     "  appeal, retire                    by people (DIR/desk)\n"

@@ -20,7 +20,11 @@
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}"                                             \
     "(T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2}))?$"
 
-#define SP_SCHEMA_RATE  "^[0-9]+/(s|sec|min|h|hour|d|day)$"
+#define SP_SCHEMA_AMOUNT  "^[0-9]+([.][0-9]{1,6})?$"
+#define SP_SCHEMA_RATE                                                        \
+    "^[0-9]+([.][0-9]{1,6})?/(s|sec|min|h|hour|d|day)$"
+#define SP_SCHEMA_BUDGET                                                      \
+    "^[0-9]+([.][0-9]{1,6})?/(min|minute|d|day|month)$"
 
 
 static int sp_cli_schema_run(const sp_cli_args_t *args);
@@ -29,6 +33,7 @@ static json_t *sp_schema_map(int id);
 static json_t *sp_schema_need_one(int id);
 static json_t *sp_schema_key(const sp_policy_key_t *key);
 static json_t *sp_schema_shape(const sp_policy_key_t *key);
+static json_t *sp_schema_rows(const char *pattern);
 static json_t *sp_schema_words(const char *const *words);
 static json_t *sp_schema_text(const char *pattern);
 static json_t *sp_schema_number(long min, long max);
@@ -44,7 +49,7 @@ static const char *const  sp_schema_names_of[SP_K_MAPS] = {
     "file", "sources", "source", "stale", "fact", "customers",
     "customer", "list", "models", "tiers",
     "reason", "deny", "allow", "throttle", "flag", "exception", "invariant",
-    "valid"
+    "valid", "weights", "price"
 };
 
 
@@ -235,12 +240,20 @@ sp_schema_shape(const sp_policy_key_t *key)
         return sp_schema_text("^https://[^ ]+$");
 
     case SP_SHAPE_RATE:
-        return json_pack("{s:[o, {s:s, s:[s], s:{s:o}, s:o}]}", "anyOf",
-                         sp_schema_text(SP_SCHEMA_RATE), "type", "object",
-                         "required", "by", "properties", "by",
-                         sp_schema_text("^[a-z_]+\\.[a-z0-9_]+$"),
-                         "additionalProperties",
-                         sp_schema_text(SP_SCHEMA_RATE));
+        return sp_schema_rows(SP_SCHEMA_RATE);
+
+    case SP_SHAPE_LIMIT:
+        return sp_schema_rows("^[0-9]+$");
+
+    case SP_SHAPE_BUDGET:
+        return json_pack("{s:[o, {s:s, s:i, s:o}]}", "anyOf",
+                         sp_schema_rows(SP_SCHEMA_BUDGET), "type", "array",
+                         "minItems", 1, "items",
+                         sp_schema_rows(SP_SCHEMA_BUDGET));
+
+    case SP_SHAPE_AMOUNT:
+    case SP_SHAPE_DECIMAL:
+        return sp_schema_text(SP_SCHEMA_AMOUNT);
 
     case SP_SHAPE_MAP:
         return sp_schema_ref((int) key->map);
@@ -255,6 +268,19 @@ sp_schema_shape(const sp_policy_key_t *key)
     default: /* SP_SHAPE_TEXT */
         return sp_schema_text(NULL);
     }
+}
+
+
+/* One for all, or a table with a row for each value of a field. */
+
+static json_t *
+sp_schema_rows(const char *pattern)
+{
+    return json_pack("{s:[o, {s:s, s:[s], s:{s:o}, s:o}]}", "anyOf",
+                     sp_schema_text(pattern), "type", "object", "required",
+                     "by", "properties", "by",
+                     sp_schema_text("^[a-z_]+\\.[a-z0-9_]+$"),
+                     "additionalProperties", sp_schema_text(pattern));
 }
 
 
@@ -350,6 +376,7 @@ sp_schema_names(int map)
     const char  *pattern;
 
     pattern = map == SP_K_FACT ? "^account\\.x_[a-z0-9_]+$"
+              : map == SP_K_PRICE ? "^.{1,256}$"
               : map == SP_K_REASON ? "^[A-Z_][A-Z0-9_]{0,63}$"
               : SP_SCHEMA_NAME;
 

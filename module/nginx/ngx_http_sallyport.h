@@ -48,6 +48,8 @@ typedef struct ngx_http_sallyport_settle_s    ngx_http_sallyport_settle_t;
 typedef struct ngx_http_sallyport_answered_s  ngx_http_sallyport_answered_t;
 typedef struct ngx_http_sallyport_decoding_s  ngx_http_sallyport_decoding_t;
 typedef struct ngx_http_sallyport_customer_s  ngx_http_sallyport_customer_t;
+typedef struct ngx_http_sallyport_meters_s    ngx_http_sallyport_meters_t;
+typedef struct ngx_http_sallyport_held_s      ngx_http_sallyport_held_t;
 
 
 /* 128 bits that stand for an identity; nobody outside can choose them. */
@@ -454,6 +456,7 @@ struct ngx_http_sallyport_ctx_s {
     ngx_array_t                    *subrequests;     /* that passed under us */
     ngx_http_sallyport_settle_t    *settle;          /* a recorded allow's */
     ngx_http_sallyport_answered_t  *answered;        /* by the filter */
+    ngx_http_sallyport_held_t      *held;            /* to be settled */
     ngx_http_sallyport_ctx_t       *next;            /* of those at rest */
     ngx_http_sallyport_sent_t       sent;            /* of headers_set */
     ngx_str_t                       account_id;      /* once a key is found */

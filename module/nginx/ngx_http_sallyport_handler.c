@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_sallyport_customer.h"
+#include "ngx_http_sallyport_meter.h"
 
 
 static ngx_int_t ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx);
@@ -134,6 +135,8 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
             return ngx_http_sallyport_conclude(ctx);
 
         case NGX_HTTP_SALLYPORT_S_ALLOWED:
+            return ngx_http_sallyport_held_delay(ctx);
+
         case NGX_HTTP_SALLYPORT_S_PASSED:
             return NGX_DECLINED;
 
@@ -391,10 +394,12 @@ ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
         ngx_http_sallyport_judged(ctx);
         ctx->state = NGX_HTTP_SALLYPORT_S_ALLOWED;
-        return NGX_DECLINED;
+        return ngx_http_sallyport_held_delay(ctx);
     }
 
     ctx->state = NGX_HTTP_SALLYPORT_S_REFUSED;
+
+    ngx_http_sallyport_held_settle(ctx);
 
     return ngx_http_sallyport_answer(ctx);
 }
@@ -530,6 +535,10 @@ ngx_http_sallyport_log_handler(ngx_http_request_t *r)
     ngx_http_sallyport_ctx_t  *ctx;
 
     ctx = ngx_http_sallyport_get_ctx(r);
+
+    if (ctx != NULL && ctx->held != NULL) {
+        ngx_http_sallyport_held_settle(ctx);
+    }
 
     if (ctx != NULL && ctx->recorded && !ctx->settled
         && ctx->verdict.decision == SP_VERDICT_ALLOW)

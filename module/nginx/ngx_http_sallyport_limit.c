@@ -11,27 +11,22 @@
  */
 
 
-#include "ngx_http_sallyport_zone.h"
+#include "ngx_http_sallyport_meter.h"
 
 
-#define NGX_HTTP_SALLYPORT_DEBITS_MAX  128   /* of one request; more refuse */
 #define NGX_HTTP_SALLYPORT_AMPLE       5     /* buckets of a set in use */
 
 
-static uint64_t ngx_http_sallyport_bucket_find(
-    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_debit_t *debits,
-    ngx_uint_t n, uint64_t now);
 static void ngx_http_sallyport_bucket_fetch(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_debit_t *debit);
 static ngx_uint_t ngx_http_sallyport_bucket_chosen(
     ngx_http_sallyport_debit_t *debits, ngx_uint_t n,
     ngx_http_sallyport_bucket_t *bucket);
-static ngx_int_t ngx_http_sallyport_limit_debits(
-    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
-    ngx_uint_t which, ngx_http_sallyport_debit_t *debits, ngx_uint_t *n);
 static ngx_int_t ngx_http_sallyport_limit_print(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
     const sp_apply_t *apply, ngx_http_sallyport_print_t *print);
+static void ngx_http_sallyport_limit_network(const sp_addr_t *unit,
+    u_char network[16]);
 static void ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
     ngx_http_sallyport_print_t *print);
@@ -51,6 +46,14 @@ ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
 
     if (verdict->decision != SP_VERDICT_ALLOW || verdict->napply == 0) {
         return;
+    }
+
+    for (i = 0; i < verdict->napply; i++) {
+
+        if (!verdict->apply[i].plain) {
+            ngx_http_sallyport_held_limit(zone, ctx, test);
+            return;
+        }
     }
 
     n = 0;
@@ -102,7 +105,7 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
         ngx_http_sallyport_bucket_fetch(zone, &debits[i]);
     }
 
-    ngx_shmtx_lock(&zone->shpool->mutex);
+    ngx_http_sallyport_meter_lock(zone);
 
     /*
      * inside the lock, so that time does not run backwards from one debit of
@@ -189,7 +192,7 @@ ngx_http_sallyport_bucket_fetch(ngx_http_sallyport_zone_t *zone,
  * the table refuses only when it is nearly full.
  */
 
-static uint64_t
+uint64_t
 ngx_http_sallyport_bucket_find(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_debit_t *debits, ngx_uint_t n, uint64_t now)
 {
@@ -250,6 +253,28 @@ ngx_http_sallyport_bucket_find(ngx_http_sallyport_zone_t *zone,
 }
 
 
+ngx_http_sallyport_bucket_t *
+ngx_http_sallyport_bucket_known(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_table_id_t table, const uint64_t h[2])
+{
+    ngx_uint_t                    i, k;
+    ngx_http_sallyport_bucket_t  *set;
+
+    for (k = 0; k < 2; k++) {
+        set = (ngx_http_sallyport_bucket_t *)
+              ngx_http_sallyport_zone_set(zone, table, h[k]);
+
+        for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+            if (set[i].h[0] == h[0] && set[i].h[1] == h[1]) {
+                return &set[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
 static ngx_uint_t
 ngx_http_sallyport_bucket_chosen(ngx_http_sallyport_debit_t *debits,
     ngx_uint_t n, ngx_http_sallyport_bucket_t *bucket)
@@ -271,7 +296,7 @@ ngx_http_sallyport_bucket_chosen(ngx_http_sallyport_debit_t *debits,
  * request that names two models thus debits both, whatever their order.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t which,
     ngx_http_sallyport_debit_t *debits, ngx_uint_t *n)
@@ -318,8 +343,10 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
         debit->tolerance = apply->tolerance;
         debit->table = NGX_HTTP_SALLYPORT_T_IDENTITY;
 
-        if (apply->per != 0
-            && (apply->per & (SP_PER_KEY|SP_PER_ACCOUNT)) == 0)
+        /* nobody can make up accounts; networks and models one can */
+
+        if ((apply->per & (SP_PER_KEY|SP_PER_ACCOUNT)) == 0
+            || (apply->per & (SP_PER_ADDRESS|SP_PER_NETWORK|SP_PER_MODEL)))
         {
             debit->table = NGX_HTTP_SALLYPORT_T_ADDRESS;
         }
@@ -355,6 +382,7 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, const sp_apply_t *apply,
     ngx_http_sallyport_print_t *print)
 {
+    u_char                       network[16];
     const sp_facts_t            *facts;
     ngx_http_sallyport_print_t   part;
 
@@ -403,6 +431,17 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
         ngx_http_sallyport_print_add(print, &part);
     }
 
+    if (apply->per & SP_PER_NETWORK) {
+
+        if (facts->v[SP_F_IP_ADDR].state != SP_FACT_KNOWN) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_sallyport_limit_network(&ctx->unit, network);
+        ngx_http_sallyport_print(zone, network, sizeof(network), &part);
+        ngx_http_sallyport_print_add(print, &part);
+    }
+
     /* a route without a model has one bucket for "none" */
 
     if ((apply->per & SP_PER_MODEL)
@@ -447,4 +486,27 @@ ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
     }
 
     *print = *known;
+
+    /* each window of a rule has buckets of its own */
+
+    if (!apply->plain) {
+        part.h[0] = part.h[1] = 1 + apply->window;
+        ngx_http_sallyport_print_add(print, &part);
+    }
+}
+
+
+/* The first 24 bits of an IPv4 address, which is mapped, or 48 of IPv6. */
+
+static void
+ngx_http_sallyport_limit_network(const sp_addr_t *unit, u_char network[16])
+{
+    ngx_memcpy(network, unit->bytes, 16);
+
+    if (sp_addr_is_v4(unit)) {
+        network[15] = 0;
+
+    } else {
+        ngx_memzero(network + 6, 10);
+    }
 }

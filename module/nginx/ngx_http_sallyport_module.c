@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_directives.h"
 
 
@@ -442,7 +442,9 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
         || ngx_http_sallyport_kept_init_process(cycle) != NGX_OK
         || ngx_http_sallyport_ctx_init_process(cycle) != NGX_OK
         || ngx_http_sallyport_caller_init_process(cycle, smcf) != NGX_OK
-        || ngx_http_sallyport_policy_init_process(cycle, smcf) != NGX_OK)
+        || ngx_http_sallyport_policy_init_process(cycle, smcf) != NGX_OK
+        || ngx_http_sallyport_journal_init_process(cycle, smcf->zone)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -504,6 +506,8 @@ ngx_http_sallyport_exit_process(ngx_cycle_t *cycle)
     for (i = 0; i < smcf->audits.nelts; i++) {
         ngx_http_sallyport_audit_exit_process(audits[i]);
     }
+
+    ngx_http_sallyport_journal_exit_process(smcf->zone);
 }
 
 

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_meter.h"
 
 
 static ngx_uint_t ngx_http_sallyport_same_gate(
@@ -64,6 +64,7 @@ ngx_http_sallyport_redirected(ngx_http_request_t *r,
         ngx_http_sallyport_audit_settle(ctx);
     }
 
+    ngx_http_sallyport_held_settle(ctx);
     ngx_http_sallyport_headers_restore(ctx);
 
     ctx = ngx_http_sallyport_create_ctx(r, slcf);

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_sallyport_audit.h"
+#include "ngx_http_sallyport_meter.h"
 
 
 #define NGX_HTTP_SALLYPORT_SETTLES  512    /* at rest */
@@ -94,6 +95,7 @@ ngx_http_sallyport_audit_settle(ngx_http_sallyport_ctx_t *ctx)
 
     audit = ctx->slcf->audit;
 
+    ngx_http_sallyport_held_settle(ctx);
     ngx_http_sallyport_settle_fill(ctx, settle);
 
     ngx_http_sallyport_count(audit->zone, NGX_HTTP_SALLYPORT_C_SETTLED);
@@ -127,16 +129,35 @@ ngx_http_sallyport_audit_exit_process(ngx_http_sallyport_audit_t *audit)
 }
 
 
+ngx_uint_t
+ngx_http_sallyport_settle_attempted(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_uint_t            i, n;
+    ngx_http_request_t  **sr;
+
+    n = ngx_http_sallyport_settle_attempts(ctx->request, ctx->states_before);
+
+    if (ctx->subrequests) {
+        sr = ctx->subrequests->elts;
+
+        for (i = 0; i < ctx->subrequests->nelts; i++) {
+            n += ngx_http_sallyport_settle_attempts(sr[i], 0);
+        }
+    }
+
+    return n;
+}
+
+
 static void
 ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_settle_t *settle)
 {
     off_t                 bytes;
-    ngx_uint_t            i;
     ngx_time_t           *tp;
     sp_settle_t          *record;
     ngx_msec_int_t        ms;
-    ngx_http_request_t   *r, **sr;
+    ngx_http_request_t   *r;
 
     r = ctx->request;
     tp = ngx_timeofday();
@@ -149,19 +170,9 @@ ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
     record->status = (unsigned) (r->err_status ? r->err_status
                                                : r->headers_out.status);
 
-    record->attempts =
-        (unsigned) ngx_http_sallyport_settle_attempts(r, ctx->states_before);
-
-    if (ctx->subrequests) {
-        sr = ctx->subrequests->elts;
-
-        for (i = 0; i < ctx->subrequests->nelts; i++) {
-            record->attempts +=
-                (unsigned) ngx_http_sallyport_settle_attempts(sr[i], 0);
-        }
-    }
-
+    record->attempts = (unsigned) ngx_http_sallyport_settle_attempted(ctx);
     record->sent = (record->attempts > 0);
+    record->guessed = ctx->held != NULL && ctx->held->estimated;
     record->tokens_in = ctx->tokens_in;
     record->tokens_out = ctx->tokens_out;
 

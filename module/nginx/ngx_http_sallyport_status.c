@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_meter.h"
 
 
 /* Bytes that all lines of a value, beside its labels, stay below. */
@@ -202,6 +202,7 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
         p = ngx_http_sallyport_metrics_counters(p, smcf->zone);
     }
 
+    p = ngx_http_sallyport_meter_metrics(p, smcf->zone);
     p = ngx_http_sallyport_policies_metrics(p, &smcf->policies);
     p = ngx_http_sallyport_metrics_geos(p, &smcf->geos);
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
@@ -340,7 +341,8 @@ ngx_http_sallyport_metrics_size(ngx_http_sallyport_main_conf_t *smcf)
     len *= NGX_HTTP_SALLYPORT_METRIC_LINE;
 
     return len + ngx_http_sallyport_policies_metrics_size(&smcf->policies)
-           + ngx_http_sallyport_files_metrics_size(&smcf->stores);
+           + ngx_http_sallyport_files_metrics_size(&smcf->stores)
+           + ngx_http_sallyport_meter_metrics_size(smcf->zone);
 }
 
 

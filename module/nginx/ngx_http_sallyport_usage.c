@@ -91,7 +91,7 @@ ngx_http_sallyport_header_filter(ngx_http_request_t *r)
     ctx = ngx_http_sallyport_usage_ctx(r);
 
     if (ctx == NULL
-        || (!ctx->recorded && !ctx->smcf->tokens_named))
+        || (!ctx->recorded && !ctx->smcf->tokens_named && ctx->held == NULL))
     {
         return ngx_http_next_header_filter(r);
     }
@@ -229,6 +229,21 @@ ngx_http_sallyport_usage_form(ngx_http_request_t *r, sp_usage_form_t *form)
                                       sizeof("text/event-stream") - 1))
     {
         *form = SP_USAGE_SSE;
+        return NGX_OK;
+    }
+
+    if (ngx_http_sallyport_usage_type(&type, "application/x-ndjson",
+                                      sizeof("application/x-ndjson") - 1))
+    {
+        *form = SP_USAGE_LINES;
+        return NGX_OK;
+    }
+
+    if (ngx_http_sallyport_usage_type(&type,
+                                      "application/vnd.amazon.eventstream",
+                             sizeof("application/vnd.amazon.eventstream") - 1))
+    {
+        *form = SP_USAGE_FRAMES;
         return NGX_OK;
     }
 

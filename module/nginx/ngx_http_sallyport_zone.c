@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_sallyport_zone.h"
+#include "ngx_http_sallyport_meter.h"
 
 #include <openssl/rand.h>
 
@@ -89,7 +89,7 @@ ngx_http_sallyport_zone_create(ngx_conf_t *cf, ngx_str_t *size,
     zone->shm_zone = shm_zone;
     smcf->zone = zone;
 
-    return NGX_CONF_OK;
+    return ngx_http_sallyport_meter_create(cf, n, zone);
 }
 
 

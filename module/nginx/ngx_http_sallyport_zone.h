@@ -91,6 +91,7 @@ struct ngx_http_sallyport_zone_s {
     ngx_http_sallyport_zone_sh_t *sh;
     ngx_slab_pool_t              *shpool;
     ngx_shm_zone_t               *shm_zone;
+    ngx_http_sallyport_meters_t  *meters;
 };
 
 

@@ -194,8 +194,8 @@ test_profile(void **state)
         { HEAD DENY "    mode: canary 0%\n", 104, 6, 11, "shadow" },
         { HEAD DENY "    mode: canary 100%\n", 104, 6, 11, "enforce" },
         { HEAD DENY "    mode: shaddow\n", 104, 6, 11, "'shadow'" },
-        { HEAD "throttle:\n  - id: t\n    meter: tokens\n    per: [key.id]\n"
-          "    rate: 1/s\n", 104, 4, 12, "requests" },
+        { HEAD "throttle:\n  - id: t\n    meter: tokns\n    per: [key.id]\n"
+          "    rate: 1/s\n", 104, 4, 12, "tokens" },
         { HEAD "throttle:\n  - id: t\n    meter: requests\n"
           "    per: [key.idd]\n    rate: 1/s\n", 104, 5, 11, "'key.id'" },
         { HEAD "throttle:\n  - id: t\n    meter: requests\n"

@@ -175,6 +175,18 @@ sp_open_stricter(sp_analyse_t *a, const sp_rule_t *one, const sp_rule_t *two)
     uint32_t          i, k;
     const sp_rate_t  *rates;
 
+    /* what one binds that the other does not count, it may well bind */
+
+    if (one->nwindows != 1 || two->nwindows != 1
+        || memcmp(sp_image_at(a->policy, a->policy->throttles, sp_throttle_t)
+                  + one->throttle,
+                  sp_image_at(a->policy, a->policy->throttles, sp_throttle_t)
+                  + two->throttle, sizeof(sp_throttle_t))
+           != 0)
+    {
+        return 0;
+    }
+
     rates = sp_image_at(a->policy, a->policy->rates, sp_rate_t);
 
     if (one->by == two->by && one->nrates == two->nrates
@@ -211,7 +223,16 @@ sp_open_stricter(sp_analyse_t *a, const sp_rule_t *one, const sp_rule_t *two)
 static int
 sp_open_row(const sp_rate_t *one, const sp_rate_t *two)
 {
-    return one->interval >= two->interval && one->tolerance <= two->tolerance;
+    if (one->window != two->window) {
+        return 0;
+    }
+
+    return one->window == SP_WINDOW_RATE
+           ? one->interval >= two->interval
+             && one->tolerance <= two->tolerance
+             && (one->meter == SP_METER_REQUESTS
+                 || !sp_rate_stricter(two, one))
+           : one->limit <= two->limit;
 }
 
 

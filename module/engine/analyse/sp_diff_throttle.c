@@ -20,6 +20,7 @@ typedef struct {
     uint32_t          rule;
     uint8_t           per;
     const sp_rate_t  *rate;
+    const sp_throttle_t  *throttle;
     sp_dd_t           where;
 } sp_bound_t;
 
@@ -36,11 +37,12 @@ static unsigned sp_bounds(sp_diff_t *diff, unsigned policy, sp_dd_t both,
 static int sp_bound_row(const sp_space_t *space, const sp_value_t *v,
     const void *arg);
 static uint32_t sp_bound_least(const sp_policy_t *policy,
-    const sp_rule_t *rule);
+    const sp_rule_t *rule, uint32_t window);
 static int sp_bound_same(const sp_bound_t *a, const sp_bound_t *b);
 static void sp_bound_new(sp_diff_t *diff, const sp_bound_t *bound,
     const sp_bound_t *others, unsigned n, int pairs);
 static sp_str_t sp_bound_text(sp_diff_t *diff, const sp_bound_t *bound);
+static int sp_bound_amount(const sp_bound_t *bound, char *text, size_t size);
 
 
 #define SP_BOUNDS_MAX  2048    /* rows of all throttles of a policy */
@@ -94,7 +96,7 @@ sp_bounds(sp_diff_t *diff, unsigned policy, sp_dd_t both, sp_bound_t *out,
     sp_dd_t             where;
     sp_row_t            row;
     unsigned            n;
-    uint32_t            i;
+    uint32_t            i, at;
     sp_dds_t           *dds;
     const sp_policy_t  *p;
 
@@ -106,11 +108,12 @@ sp_bounds(sp_diff_t *diff, unsigned policy, sp_dd_t both, sp_bound_t *out,
          i++)
     {
         row.rule = sp_image_rule(p, i);
-        row.least = sp_bound_least(p, row.rule);
         where = sp_dd_and(dds, both,
                           sp_outcome_throttle(diff->outcomes[policy], i));
 
-        for (row.row = 0; row.row < row.rule->nrates; row.row++) {
+        for (at = 0; at < row.rule->nrates * row.rule->nwindows; at++) {
+            row.row = at % row.rule->nrates;
+            row.least = sp_bound_least(p, row.rule, at - row.row);
 
             if (n == max) {
                 diff->space->failed = 1;
@@ -121,7 +124,8 @@ sp_bounds(sp_diff_t *diff, unsigned policy, sp_dd_t both, sp_bound_t *out,
             out[n].rule = i;
             out[n].per = row.rule->per;
             out[n].rate = sp_image_at(p, p->rates, sp_rate_t)
-                          + row.rule->rates + row.row;
+                          + row.rule->rates + at;
+            out[n].throttle = sp_policy_throttle(p, (int) i);
             out[n].where = where;
 
             if (row.rule->by != SP_NO_FIELD) {
@@ -158,22 +162,21 @@ sp_bound_row(const sp_space_t *space, const sp_value_t *v, const void *arg)
 }
 
 
-/* As the decision picks it. */
+/* As the decision picks it; "window" is the window's first row. */
 
 static uint32_t
-sp_bound_least(const sp_policy_t *policy, const sp_rule_t *rule)
+sp_bound_least(const sp_policy_t *policy, const sp_rule_t *rule,
+    uint32_t window)
 {
     uint32_t          i, least;
     const sp_rate_t  *rows;
 
-    rows = sp_image_at(policy, policy->rates, sp_rate_t) + rule->rates;
+    rows = sp_image_at(policy, policy->rates, sp_rate_t) + rule->rates
+           + window;
 
     for (i = 1, least = 0; i < rule->nrates; i++) {
 
-        if (rows[i].interval > rows[least].interval
-            || (rows[i].interval == rows[least].interval
-                && rows[i].tolerance < rows[least].tolerance))
-        {
+        if (sp_rate_stricter(&rows[i], &rows[least])) {
             least = i;
         }
     }
@@ -185,8 +188,12 @@ sp_bound_least(const sp_policy_t *policy, const sp_rule_t *rule)
 static int
 sp_bound_same(const sp_bound_t *a, const sp_bound_t *b)
 {
-    return a->per == b->per && a->rate->interval == b->rate->interval
-           && a->rate->tolerance == b->rate->tolerance;
+    return a->per == b->per && a->rate->window == b->rate->window
+           && a->rate->interval == b->rate->interval
+           && a->rate->tolerance == b->rate->tolerance
+           && (a->rate->window == SP_WINDOW_RATE
+               || a->rate->limit == b->rate->limit)
+           && memcmp(a->throttle, b->throttle, sizeof(sp_throttle_t)) == 0;
 }
 
 
@@ -253,13 +260,11 @@ sp_bound_text(sp_diff_t *diff, const sp_bound_t *bound)
     unsigned  some;
 
     static const char *const  names[] = {
-        "key.id", "account.id", "model.id", "model.tier", "ip.addr"
+        "key.id", "account.id", "model.id", "model.tier", "ip.addr",
+        "ip.network"
     };
 
-    n = snprintf(text, sizeof(text), "%llu/%llus burst %llu per",
-                 (unsigned long long) bound->rate->limit,
-                 (unsigned long long) bound->rate->period,
-                 (unsigned long long) bound->rate->burst);
+    n = sp_bound_amount(bound, text, sizeof(text));
 
     for (i = 0, some = 0; i < sp_nelts(names); i++) {
 
@@ -270,4 +275,38 @@ sp_bound_text(sp_diff_t *diff, const sp_bound_t *bound)
     }
 
     return sp_diff_keep(diff, text);
+}
+
+
+static int
+sp_bound_amount(const sp_bound_t *bound, char *text, size_t size)
+{
+    double            unit;
+    const char       *meter, *space;
+    const sp_rate_t  *rate;
+
+    rate = bound->rate;
+    meter = bound->throttle->meter == SP_METER_REQUESTS
+            ? "" : sp_meter_name(bound->throttle->meter);
+    space = meter[0] != '\0' ? " " : "";
+    unit = bound->throttle->meter == SP_METER_SPEND
+           ? (double) SP_SPEND_UNIT : 1;
+
+    switch (rate->window) {
+
+    case SP_WINDOW_RATE:
+        return snprintf(text, size, "%.15g/%llus%s%s burst %.15g per",
+                        (double) rate->limit / unit,
+                        (unsigned long long) rate->period, space, meter,
+                        (double) rate->burst / unit);
+
+    case SP_WINDOW_OPEN:
+        return snprintf(text, size, "%llu at once per",
+                        (unsigned long long) rate->limit);
+
+    default:
+        return snprintf(text, size, "%.15g%s%s a %s per",
+                        (double) rate->limit / unit, space, meter,
+                        sp_window_name(rate->window));
+    }
 }

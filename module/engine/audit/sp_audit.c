@@ -8,6 +8,7 @@
 
 
 #include "sp_audit_facts.h"
+#include "sp_meter.h"
 
 
 /* Which of a verdict's matches a list holds. */
@@ -48,6 +49,8 @@ static unsigned char *sp_audit_match(unsigned char *p,
 static unsigned char *sp_audit_limits(unsigned char *p,
     const sp_policy_t *policy, const sp_verdict_t *verdict,
     const unsigned char *end);
+static unsigned char *sp_audit_meter(unsigned char *p,
+    const sp_apply_t *apply);
 static unsigned char *sp_audit_per(unsigned char *p, unsigned per);
 
 
@@ -428,6 +431,10 @@ sp_audit_limits(unsigned char *p, const sp_policy_t *policy,
         p = sp_put_lit(p, ",\"burst\":");
         p = sp_put_uint(p, apply->burst);
 
+        if (!apply->plain) {
+            p = sp_audit_meter(p, apply);
+        }
+
         if (refused) {
             p = sp_put_lit(p, ",\"wait_ms\":");
             p = sp_put_uint(p, verdict->wait_ms);
@@ -449,13 +456,32 @@ sp_audit_limits(unsigned char *p, const sp_policy_t *policy,
 }
 
 
+/* What is not a rate of requests says what it is, and what it was charged. */
+
+static unsigned char *
+sp_audit_meter(unsigned char *p, const sp_apply_t *apply)
+{
+    const char  *name;
+
+    p = sp_put_lit(p, ",\"meter\":\"");
+    name = sp_meter_name(apply->meter);
+    p = sp_put(p, name, strlen(name));
+    p = sp_put_lit(p, "\",\"window\":\"");
+    name = sp_window_name(apply->window);
+    p = sp_put(p, name, strlen(name));
+    p = sp_put_lit(p, "\",\"cost\":");
+
+    return sp_put_uint(p, apply->cost);
+}
+
+
 static unsigned char *
 sp_audit_per(unsigned char *p, unsigned per)
 {
     unsigned                  i, n;
 
     static const char *const  names[] = {
-        "key", "account", "model", "tier", "address"
+        "key", "account", "model", "tier", "address", "network"
     };
 
     for (n = 0, i = 0; i < sp_nelts(names); i++) {

@@ -117,6 +117,10 @@ sp_audit_settle(const sp_settle_t *settle, sp_audit_keep_t *keep,
         p = sp_put_uint(p, (uint64_t) settle->tokens_out);
     }
 
+    if (settle->guessed) {
+        p = sp_put_lit(p, ",\"tok_guessed\":true");
+    }
+
     p = sp_put_lit(p, ",\"out_bytes\":");
     p = sp_put_uint(p, settle->out_bytes);
     p = sp_put_lit(p, ",\"dur_ms\":");

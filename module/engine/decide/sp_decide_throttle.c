@@ -20,8 +20,10 @@ typedef struct {
 
 
 static int sp_decide_apply(sp_decision_state_t *d, uint32_t i);
+static int sp_decide_window(sp_decision_state_t *d, uint32_t i,
+    const sp_rate_t *rate);
 static const sp_rate_t *sp_decide_rate(const sp_decision_state_t *d,
-    const sp_rule_t *rule);
+    const sp_rule_t *rule, uint32_t window);
 
 
 /* Throttles that apply to this model, less those that others replace. */
@@ -103,23 +105,41 @@ sp_decide_throttles(sp_decision_state_t *d)
 }
 
 
-/* Adds a throttle, or makes one that is there dearer. */
+/* Adds a throttle's windows, or makes those that are there dearer. */
 
 static int
 sp_decide_apply(sp_decision_state_t *d, uint32_t i)
 {
-    unsigned          k;
-    sp_apply_t       *apply;
-    sp_verdict_t     *v;
+    uint32_t          w;
     const sp_rule_t  *rule;
-    const sp_rate_t  *rate;
+
+    rule = sp_image_rule(d->policy, i);
+
+    for (w = 0; w < rule->nwindows; w++) {
+
+        if (sp_decide_window(d, i, sp_decide_rate(d, rule, w)) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+sp_decide_window(sp_decision_state_t *d, uint32_t i, const sp_rate_t *rate)
+{
+    unsigned       k;
+    sp_rate_t      there;
+    sp_apply_t    *apply;
+    sp_verdict_t  *v;
 
     v = d->verdict;
-    rule = sp_image_rule(d->policy, i);
-    rate = sp_decide_rate(d, rule);
 
     for (k = 0; k < v->napply; k++) {
-        if (v->apply[k].rule == (int32_t) i) {
+        if (v->apply[k].rule == (int32_t) i
+            && v->apply[k].window == rate->window)
+        {
             break;
         }
     }
@@ -133,11 +153,18 @@ sp_decide_apply(sp_decision_state_t *d, uint32_t i)
     if (k == v->napply) {
         v->napply++;
 
-    } else if (rate->interval < apply->interval
-               || (rate->interval == apply->interval
-                   && rate->tolerance >= apply->tolerance))
-    {
-        return 0;
+    } else {
+        there.window = apply->window;
+        there.meter = apply->meter;
+        there.interval = apply->interval;
+        there.tolerance = apply->tolerance;
+        there.limit = apply->limit;
+        there.period = apply->period;
+        there.burst = apply->burst;
+
+        if (!sp_rate_stricter(rate, &there)) {
+            return 0;
+        }
     }
 
     sp_apply_set(d->policy, i, rate, apply);
@@ -150,32 +177,45 @@ void
 sp_apply_set(const sp_policy_t *policy, uint32_t i, const sp_rate_t *rate,
     sp_apply_t *apply)
 {
-    const sp_rule_t  *rule;
+    const sp_rule_t      *rule;
+    const sp_throttle_t  *throttle;
 
     rule = sp_image_rule(policy, i);
+    throttle = sp_image_at(policy, policy->throttles, sp_throttle_t)
+               + rule->throttle;
 
     apply->rule = (int32_t) i;
     apply->reason = rule->reason;
     apply->status = sp_policy_reason(policy, rule->reason)->status;
+    apply->spent = sp_policy_reason(policy, SP_R_BUDGET_SPENT)->status;
     apply->per = rule->per;
+    apply->meter = throttle->meter;
+    apply->window = rate->window;
+    apply->plain = throttle->meter == SP_METER_REQUESTS
+                   && rate->window == SP_WINDOW_RATE
+                   && throttle->delay_ms == 0
+                   && throttle->on_full == SP_FULL_DENY;
     apply->interval = rate->interval;
     apply->tolerance = rate->tolerance;
     apply->limit = rate->limit;
     apply->period = rate->period;
     apply->burst = rate->burst;
+    apply->cost = 1;
 }
 
 
 /* The row for a field's value; without a value, the smallest. */
 
 static const sp_rate_t *
-sp_decide_rate(const sp_decision_state_t *d, const sp_rule_t *rule)
+sp_decide_rate(const sp_decision_state_t *d, const sp_rule_t *rule,
+    uint32_t window)
 {
     uint32_t           i;
     const sp_rate_t   *rows, *least;
     const sp_value_t  *v;
 
-    rows = sp_image_at(d->policy, d->policy->rates, sp_rate_t) + rule->rates;
+    rows = sp_image_at(d->policy, d->policy->rates, sp_rate_t) + rule->rates
+           + window * rule->nrates;
 
     if (rule->by == SP_NO_FIELD) {
         return rows;
@@ -193,10 +233,7 @@ sp_decide_rate(const sp_decision_state_t *d, const sp_rule_t *rule)
 
     for (i = 1; i < rule->nrates; i++) {
 
-        if (rows[i].interval > least->interval
-            || (rows[i].interval == least->interval
-                && rows[i].tolerance < least->tolerance))
-        {
+        if (sp_rate_stricter(&rows[i], least)) {
             least = &rows[i];
         }
     }

@@ -236,9 +236,10 @@ sp_memo_rate(const sp_policy_t *policy, const sp_apply_t *apply,
     rule = sp_image_rule(policy, apply->rule);
     rows = sp_image_at(policy, policy->rates, sp_rate_t) + rule->rates;
 
-    for (i = 0; i < rule->nrates; i++) {
+    for (i = 0; i < rule->nrates * rule->nwindows; i++) {
 
-        if (rows[i].interval == apply->interval
+        if (rows[i].window == apply->window
+            && rows[i].interval == apply->interval
             && rows[i].tolerance == apply->tolerance
             && rows[i].limit == apply->limit
             && rows[i].period == apply->period

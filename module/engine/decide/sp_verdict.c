@@ -19,6 +19,16 @@ sp_verdict_throttle(sp_verdict_t *verdict, int which, uint32_t wait_ms)
     verdict->wait_ms = wait_ms;
     verdict->reason = verdict->apply[which].reason;
     verdict->status = verdict->apply[which].status;
+
+    if (wait_ms <= SP_WAIT_HELPS || verdict->status != 429) {
+        return;
+    }
+
+    verdict->status = verdict->apply[which].spent;
+
+    if (verdict->reason == SP_R_RATE_LIMITED) {
+        verdict->reason = SP_R_BUDGET_SPENT;
+    }
 }
 
 

@@ -64,11 +64,12 @@ sp_load_emit(sp_load_t *l)
     e.base = (unsigned char *) policy;
     e.policy = policy;
     e.used = e.strings = 0;
-    e.node = e.set = e.rate = 0;
+    e.node = e.set = e.rate = e.throttle = 0;
 
     policy->nnodes = e.counts.nnodes;
     policy->nsets = e.counts.nsets;
     policy->nrates = e.counts.nrates;
+    policy->nthrottles = e.counts.nthrottles;
     policy->strings = (uint32_t) strings;
 
     sp_emit_all(&e);
@@ -187,6 +188,8 @@ sp_emit_all(sp_emit_t *e)
     (void) sp_emit_room(e, p->nnodes * sizeof(sp_node_t), &p->nodes);
     (void) sp_emit_room(e, p->nsets * sizeof(sp_set_t), &p->sets);
     (void) sp_emit_room(e, p->nrates * sizeof(sp_rate_t), &p->rates);
+    (void) sp_emit_room(e, p->nthrottles * sizeof(sp_throttle_t),
+                        &p->throttles);
 
     p->nrules = l->nrules;
     p->nlists = l->nlists;
@@ -203,6 +206,7 @@ sp_emit_all(sp_emit_t *e)
     sp_emit_reasons(e);
     sp_emit_rules(e);
     sp_emit_tiers(e);
+    sp_emit_prices(e);
     sp_emit_own(e);
     sp_emit_invariants(e);
 
@@ -220,10 +224,12 @@ sp_emit_all(sp_emit_t *e)
         p->nnodes = e->node;
         p->nsets = e->set;
         p->nrates = e->rate;
+        p->nthrottles = e->throttle;
 
         e->used += sp_image_align(p->nnodes * sizeof(sp_node_t))
                    + sp_image_align(p->nsets * sizeof(sp_set_t))
-                   + sp_image_align(p->nrates * sizeof(sp_rate_t));
+                   + sp_image_align(p->nrates * sizeof(sp_rate_t))
+                   + sp_image_align(p->nthrottles * sizeof(sp_throttle_t));
     }
 }
 
@@ -282,8 +288,11 @@ sp_emit_rule(sp_emit_t *e, const sp_lrule_t *rule)
 
     r->rates = e->rate;
     r->nrates = rule->nrates;
+    r->nwindows = rule->nwindows;
 
-    for (i = 0; i < rule->nrates; i++) {
+    sp_emit_throttle(e, rule, r);
+
+    for (i = 0; i < rule->nrates * rule->nwindows; i++) {
 
         if (e->base != NULL) {
             ((sp_rate_t *) (void *) (e->base + e->policy->rates))[e->rate]

@@ -21,6 +21,7 @@ typedef struct {
     uint32_t        node;      /* next */
     uint32_t        set;
     uint32_t        rate;
+    uint32_t        throttle;
     sp_policy_t    *policy;
     sp_policy_t     counts;
 } sp_emit_t;
@@ -38,6 +39,10 @@ uint32_t sp_emit_set(sp_emit_t *e, sp_lset_t *set);
 void sp_emit_reasons(sp_emit_t *e);
 void sp_emit_tiers(sp_emit_t *e);
 void sp_emit_own(sp_emit_t *e);
+
+/* sp_policy_emit_meter.c */
+void sp_emit_throttle(sp_emit_t *e, const sp_lrule_t *rule, sp_rule_t *r);
+void sp_emit_prices(sp_emit_t *e);
 
 
 #endif /* SP_POLICY_EMIT_H */

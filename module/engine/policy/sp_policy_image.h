@@ -12,6 +12,7 @@
 #define SP_POLICY_IMAGE_H
 
 
+#include "sp_meter.h"
 #include "sp_net.h"
 #include "sp_place.h"
 #include "sp_policy.h"
@@ -140,13 +141,29 @@ typedef struct {
 } sp_tier_name_t;
 
 
+/*
+ * One row of one window of a throttle. Of requests, interval and tolerance
+ * are those of sp_gcra(); of other meters they depend on the cost.
+ */
 typedef struct {
     uint64_t  interval;   /* ns */
     uint64_t  tolerance;  /* ns */
     uint64_t  limit;
-    uint64_t  period;     /* s */
+    uint64_t  period;     /* s; of a calendar window about that long */
     uint64_t  burst;
+    uint8_t   window;     /* sp_window_t */
+    uint8_t   meter;      /* sp_meter_t */
+    uint8_t   pad[6];
 } sp_rate_t;
+
+
+typedef struct {
+    sp_ref_t    head;     /* "head*tail", or a whole name: tail is empty */
+    sp_ref_t    tail;
+    uint32_t    glob;
+    uint32_t    pad;
+    sp_price_t  price;
+} sp_price_row_t;
 
 
 #define SP_RULE_MODEL  1   /* may differ between the models of a request */
@@ -173,7 +190,9 @@ typedef struct {
                              those it lifts */
     uint32_t  nlist;
     uint32_t  rates;      /* index of the first row */
-    uint32_t  nrates;
+    uint32_t  nrates;     /* rows of a window */
+    uint32_t  nwindows;   /* each with so many rows, one behind the other */
+    uint32_t  throttle;   /* index of its sp_throttle_t */
     int64_t   by_min;     /* value of the first row */
     sp_ref_t  id;
     sp_ref_t  message;
@@ -234,6 +253,11 @@ struct sp_policy_s {
     uint32_t  nreasons;
     uint32_t  rates;
     uint32_t  nrates;
+    uint32_t  throttles;     /* sp_throttle_t */
+    uint32_t  nthrottles;
+    uint32_t  prices;        /* sp_price_row_t: names, then globs, the most */
+    uint32_t  nprices;       /* specific first; the last is the dearest of */
+    uint32_t  pad_prices;    /* each kind, of models that are not named */
     uint32_t  tiers;         /* sp_tier_name_t, sorted by name */
     uint32_t  ntiers;
     uint32_t  globs;         /* sp_glob_t, the most specific first */
@@ -291,6 +315,29 @@ sp_image_how(sp_type_t a, sp_type_t b)
 
     return (a == SP_T_COUNTRY || a == SP_T_PLACE || a == SP_T_REGION)
            ? SP_HOW_PLACE : SP_HOW_NUMBER;
+}
+
+
+/* Of two rows of one window: the first gives less. */
+static inline int
+sp_rate_stricter(const sp_rate_t *one, const sp_rate_t *two)
+{
+    unsigned __int128  a, b;
+
+    if (one->window != SP_WINDOW_RATE) {
+        return one->limit < two->limit;
+    }
+
+    if (one->meter == SP_METER_REQUESTS) {
+        return one->interval > two->interval
+               || (one->interval == two->interval
+                   && one->tolerance < two->tolerance);
+    }
+
+    a = (unsigned __int128) one->period * two->limit;
+    b = (unsigned __int128) two->period * one->limit;
+
+    return a > b || (a == b && one->burst < two->burst);
 }
 
 

@@ -56,7 +56,15 @@ static const char *const  sp_words_kind[] = { "licence", "waiver", "appeal",
 static const char *const  sp_words_verdict[] = { "allow", "deny", NULL };
 static const char *const  sp_words_lift[] = { "never", "yes", "licence",
                                               NULL };
-static const char *const  sp_words_meter[] = { "requests", NULL };
+static const char *const  sp_words_meter[] = {
+    "requests", "tokens", "concurrency", "spend", "bytes", NULL
+};
+static const char *const  sp_words_count[] = {
+    "total", "input", "output", "weighted", NULL
+};
+static const char *const  sp_words_reserve[] = { "max", "input_only", NULL };
+static const char *const  sp_words_full[] = { "deny", "allow", NULL };
+static const char *const  sp_words_scope[] = { "node", NULL };
 static const char *const  sp_words_tier[] = { "model.tier", NULL };
 
 static const char *const  sp_words_class[] = {
@@ -81,7 +89,8 @@ static const char *const  sp_words_user[] = { "user", NULL };
 /* In the order of sp_per_t's bits. */
 
 static const char *const  sp_words_per[] = {
-    "key.id", "account.id", "model.id", "model.tier", "ip.addr", NULL
+    "key.id", "account.id", "model.id", "model.tier", "ip.addr", "ip.network",
+    NULL
 };
 
 
@@ -114,6 +123,9 @@ static const sp_policy_key_t  sp_keys_file[] = {
         "@name."),
     sp_key_map("models", SP_SHAPE_MAP, 0, SP_K_MODELS,
         "The catalogue that gives model.tier."),
+    sp_key_map("prices", SP_SHAPE_MAPS, 0, SP_K_PRICE,
+        "What a million tokens of a model cost, for 'meter: spend'; a name "
+        "may have one '*'. Models without a row cost what the dearest does."),
     sp_key_map("reasons", SP_SHAPE_MAPS, 0, SP_K_REASON,
         "Other words for the reasons that ship, and reasons of your own."),
     sp_key_map("deny", SP_SHAPE_RULES, 0, SP_K_DENY,
@@ -253,13 +265,55 @@ static const sp_policy_key_t  sp_keys_throttle[] = {
         "What it counts."),
     sp_key_words("per", SP_SHAPE_WORDS, 1, sp_words_per,
         "For whom; several make a bucket for each combination."),
-    sp_key("rate", SP_SHAPE_RATE, 1,
+    sp_key_words("count", SP_SHAPE_WORD, 0, sp_words_count,
+        "Which tokens: total (default), input, output, or weighted."),
+    sp_key_map("weights", SP_SHAPE_MAP, 0, SP_K_WEIGHTS,
+        "Of 'count: weighted': how much a token of each kind counts."),
+    sp_key("rate", SP_SHAPE_RATE, 0,
         "60/min, or a table: {by: account.level, 0: 10/min, ...}."),
-    sp_key_number("burst", 0, 1, 1000000000,
-        "Requests at once; default a tenth of the rate."),
+    sp_key("burst", SP_SHAPE_AMOUNT, 0,
+        "How much at once; default a tenth of a rate of requests, the whole "
+        "of any other."),
+    sp_key("budget", SP_SHAPE_BUDGET, 0,
+        "How much in a calendar minute, day or month (UTC): 2000/day, a "
+        "table as of 'rate', or a list of them. Beside a rate or without."),
+    sp_key("limit", SP_SHAPE_LIMIT, 0,
+        "Of 'meter: concurrency': requests under way at once, or a table."),
+    sp_key_words("reserve", SP_SHAPE_WORD, 0, sp_words_reserve,
+        "What tokens and spend hold back until the answer is over: max "
+        "(default: the prompt, and all that it may become) or input_only."),
+    sp_key_number("assume", 0, 0, 10000000,
+        "Output tokens of a request that names no bound; default 4096."),
+    sp_key_number("delay_ms", 0, 1, 60000,
+        "A request that has to wait no longer than that is held, not "
+        "refused."),
+    sp_key_words("on_full", SP_SHAPE_WORD, 0, sp_words_full,
+        "What happens when the shared memory has no room for another "
+        "bucket: deny (default) or allow; counted either way."),
+    sp_key_words("scope", SP_SHAPE_WORD, 0, sp_words_scope,
+        "How far it counts: node (default), all workers of this nginx."),
     sp_key("replaces", SP_SHAPE_TEXTS, 0,
         "Throttles in whose place it stands when it matches for certain."),
     SP_KEY_NOTE
+};
+
+static const sp_policy_key_t  sp_keys_weights[] = {
+    sp_key("input", SP_SHAPE_DECIMAL, 0, "Default 1."),
+    sp_key("cached", SP_SHAPE_DECIMAL, 0,
+        "Input that was read from a cache; default that of input."),
+    sp_key("written", SP_SHAPE_DECIMAL, 0,
+        "Input that was written to a cache; default that of input."),
+    sp_key("output", SP_SHAPE_DECIMAL, 0, "Default 1.")
+};
+
+static const sp_policy_key_t  sp_keys_price[] = {
+    sp_key("input", SP_SHAPE_DECIMAL, 1, "A million tokens of input."),
+    sp_key("cached", SP_SHAPE_DECIMAL, 0,
+        "Of those, what was read from a cache; default as input."),
+    sp_key("written", SP_SHAPE_DECIMAL, 0,
+        "Of those, what was written to a cache; default as input."),
+    sp_key("output", SP_SHAPE_DECIMAL, 1,
+        "A million tokens of output, reasoning among them.")
 };
 
 static const sp_policy_key_t  sp_keys_flag[] = {
@@ -333,7 +387,10 @@ static const sp_policy_keys_t  sp_policy_maps[] = {
         "An invariant."),
     [SP_K_VALID] = sp_row(sp_keys_valid, "'valid'",
         "Dates (2026-11-23) are whole days; instants are written "
-        "2026-11-23T12:00:00Z.")
+        "2026-11-23T12:00:00Z."),
+    [SP_K_WEIGHTS] = sp_row(sp_keys_weights, "weights", "Weights of tokens."),
+    [SP_K_PRICE] = sp_row(sp_keys_price, "a price",
+        "What a million tokens cost.")
 };
 
 

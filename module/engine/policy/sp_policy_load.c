@@ -219,6 +219,7 @@ sp_policy_make(sp_load_t *l, const char *name, sp_str_t text)
     }
 
     sp_load_models_finish(l);
+    sp_load_prices_finish(l);
     sp_load_check(l);
     sp_load_invariants_finish(l);
 

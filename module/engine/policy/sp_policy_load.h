@@ -22,6 +22,7 @@
 #define SP_LIST_ITEMS_MAX   1000000
 #define SP_REASONS_MAX      1000
 #define SP_CATALOGUE_MAX    10000
+#define SP_PRICES_MAX       1000
 #define SP_REPLACES_DEPTH   8                    /* of a chain of throttles */
 #define SP_ID_MAX           64                   /* bytes of a name */
 #define SP_MODEL_NAME_MAX   256
@@ -86,8 +87,10 @@ struct sp_lrule_s {
     uint8_t            per;
     int                by;         /* field, or -1 */
     int64_t            by_min;
-    unsigned           nrates;
+    unsigned           nrates;     /* rows of a window */
+    unsigned           nwindows;
     sp_rate_t         *rates;
+    sp_throttle_t      throttle;
     int                seen;       /* by the search for cycles */
     sp_lrule_t       **lifted;     /* exceptions to a deny rule, by account */
     unsigned           nlifted;
@@ -118,6 +121,15 @@ typedef struct {
     unsigned           tier;
     const sp_ynode_t  *node;
 } sp_ltier_t;
+
+
+typedef struct {
+    sp_str_t           name;
+    size_t             head;       /* bytes before a '*' */
+    int                glob;
+    sp_price_t         price;
+    const sp_ynode_t  *node;
+} sp_lprice_t;
 
 
 /* A declared fact: its row, and what absent means. */
@@ -176,6 +188,10 @@ typedef struct {
 
     sp_ltier_t              *tiers;
     size_t                   ntiers;
+
+    sp_lprice_t             *prices;
+    size_t                   nprices;
+    const sp_ynode_t        *spend;     /* a throttle that needs them */
 
     sp_lown_t                own[SP_OWN_FACTS_MAX];
     unsigned                 nown;
@@ -283,6 +299,20 @@ void sp_load_invariants_finish(sp_load_t *l);
 
 /* sp_policy_throttle.c */
 void sp_load_throttle(sp_load_t *l, sp_lrule_t *rule);
+
+/* sp_policy_rate.c: the windows of a throttle and their rows. */
+void sp_load_windows(sp_load_t *l, sp_lrule_t *rule);
+
+/* sp_policy_price.c */
+void sp_load_prices(sp_load_t *l, const sp_ynode_t *map);
+void sp_load_prices_finish(sp_load_t *l);
+
+/*
+ * "1250", "0.25": a decimal of at most "digits" digits after the point, times
+ * ten to their number. SP_ERROR without a message.
+ */
+sp_rc_t sp_text_decimal(sp_str_t s, unsigned digits, uint64_t max,
+    uint64_t *value);
 
 /* sp_expr_parse.c: reads rule->when into rule->ast. */
 sp_rc_t sp_load_condition(sp_load_t *l, sp_lrule_t *rule);

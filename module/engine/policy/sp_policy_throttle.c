@@ -3,8 +3,7 @@
  * Copyright (C) the Sallyport authors
  *
  * This file contains the throttles of a policy file: what they count, for
- * whom, and how much of it. A rate is kept as the time between two requests,
- * rounded up, so that rounding never admits more than was written.
+ * whom, and which keys go with it. How much of it: sp_policy_rate.c.
  */
 
 
@@ -12,45 +11,29 @@
 #include "sp_policy_load.h"
 
 
-#define SP_RATE_LIMIT_MAX  1000000000ULL
-#define SP_RATE_ROWS_MAX   64
-#define SP_NANO            1000000000ULL
-#define SP_TOLERANCE_MAX   (366ULL * 86400 * SP_NANO)
+#define SP_WEIGHT_DIGITS  3
+#define SP_WEIGHT_MAX     1000000   /* a thousand */
 
 
+static void sp_load_meter(sp_load_t *l, sp_lrule_t *rule);
+static void sp_load_fits(sp_load_t *l, const sp_lrule_t *rule);
+static void sp_load_weights(sp_load_t *l, sp_lrule_t *rule);
 static void sp_load_per(sp_load_t *l, sp_lrule_t *rule,
     const sp_ynode_t *seq);
-static void sp_load_rate(sp_load_t *l, sp_lrule_t *rule,
-    const sp_ynode_t *node, uint64_t burst);
-static void sp_load_rate_table(sp_load_t *l, sp_lrule_t *rule,
-    const sp_ynode_t *map, uint64_t burst);
-static sp_rc_t sp_rate_row(sp_load_t *l, const sp_ynode_t *node,
-    uint64_t burst, sp_rate_t *rate);
-static int sp_rate_domain(const sp_field_t *f, int64_t *min, int64_t *max);
-static void sp_rate_key(const sp_field_t *f, int64_t value, char *buf,
-    size_t size);
+static void sp_load_word(sp_load_t *l, const sp_lrule_t *rule,
+    const char *key, uint8_t *value);
+static void sp_load_number(sp_load_t *l, const sp_lrule_t *rule,
+    const char *key, uint64_t min, uint64_t max, uint32_t *value);
 
 
 void
 sp_load_throttle(sp_load_t *l, sp_lrule_t *rule)
 {
-    uint64_t           burst;
-    sp_str_t           s;
     const sp_ynode_t  *node;
 
-    node = sp_ynode_get(rule->node, "meter");
+    rule->throttle.assume = SP_ASSUME;
 
-    if (node == NULL) {
-        sp_load_error(l, rule->id_node, 104,
-                      sp_diag_text("write 'meter: requests'"),
-                      "a throttle needs 'meter'");
-
-    } else if (sp_value_text(l, node, &s) == SP_OK
-               && !sp_str_eq(s, SP_STR("requests")))
-    {
-        sp_load_error(l, node, 104, sp_diag_text("write 'meter: requests'"),
-                      "this version meters requests, not '%.32s'", s.data);
-    }
+    sp_load_meter(l, rule);
 
     node = sp_ynode_get(rule->node, "per");
 
@@ -63,25 +46,16 @@ sp_load_throttle(sp_load_t *l, sp_lrule_t *rule)
         sp_load_per(l, rule, node);
     }
 
-    burst = 0;
-    node = sp_ynode_get(rule->node, "burst");
+    sp_load_word(l, rule, "count", &rule->throttle.count);
+    sp_load_word(l, rule, "reserve", &rule->throttle.reserve);
+    sp_load_word(l, rule, "on_full", &rule->throttle.on_full);
+    sp_load_word(l, rule, "scope", &rule->throttle.scope);
+    sp_load_number(l, rule, "delay_ms", 1, 60000, &rule->throttle.delay_ms);
+    sp_load_number(l, rule, "assume", 0, 10000000, &rule->throttle.assume);
 
-    if (node != NULL) {
-        (void) sp_value_uint(l, node, 1, SP_RATE_LIMIT_MAX, &burst);
-    }
-
-    node = sp_ynode_get(rule->node, "rate");
-
-    if (node == NULL) {
-        sp_load_error(l, rule->id_node, 104, sp_diag_text("write '60/min'"),
-                      "a throttle needs 'rate'");
-
-    } else if (node->kind == SP_Y_MAP) {
-        sp_load_rate_table(l, rule, node, burst);
-
-    } else {
-        sp_load_rate(l, rule, node, burst);
-    }
+    sp_load_weights(l, rule);
+    sp_load_fits(l, rule);
+    sp_load_windows(l, rule);
 
     node = sp_ynode_get(rule->node, "replaces");
 
@@ -89,6 +63,180 @@ sp_load_throttle(sp_load_t *l, sp_lrule_t *rule)
         && sp_value_kind(l, node, SP_Y_SEQ, "'replaces'") == SP_OK)
     {
         rule->replaces = node;
+    }
+}
+
+
+static void
+sp_load_meter(sp_load_t *l, sp_lrule_t *rule)
+{
+    int                word;
+    const sp_ynode_t  *node;
+
+    node = sp_ynode_get(rule->node, "meter");
+
+    if (node == NULL) {
+        sp_load_error(l, rule->id_node, 104,
+                      sp_diag_text("write 'meter: requests'"),
+                      "a throttle needs 'meter'");
+        return;
+    }
+
+    word = sp_value_of(l, node, SP_K_THROTTLE, "meter");
+
+    if (word < 0) {
+        return;
+    }
+
+    rule->throttle.meter = (uint8_t) word;
+
+    if (word == SP_METER_SPEND && l->spend == NULL) {
+        l->spend = node;
+    }
+}
+
+
+/* Keys that say nothing about this meter are a mistake, not a decoration. */
+
+static void
+sp_load_fits(sp_load_t *l, const sp_lrule_t *rule)
+{
+    size_t             i;
+    unsigned           meter;
+    const sp_ynode_t  *node;
+
+    static const struct {
+        const char  *key;
+        unsigned     meters;
+        const char  *of;
+    } keys[] = {
+        { "count", 1 << SP_METER_TOKENS, "tokens" },
+        { "weights", 1 << SP_METER_TOKENS, "tokens" },
+        { "reserve", 1 << SP_METER_TOKENS | 1 << SP_METER_SPEND,
+          "tokens and spend" },
+        { "assume", 1 << SP_METER_TOKENS | 1 << SP_METER_SPEND,
+          "tokens and spend" },
+        { "limit", 1 << SP_METER_CONCURRENCY, "concurrency" },
+        { "rate", ~(1u << SP_METER_CONCURRENCY), "what adds up" },
+        { "burst", ~(1u << SP_METER_CONCURRENCY), "what adds up" },
+        { "budget", ~(1u << SP_METER_CONCURRENCY), "what adds up" }
+    };
+
+    meter = rule->throttle.meter;
+
+    for (i = 0; i < sp_nelts(keys); i++) {
+        node = sp_ynode_get(rule->node, keys[i].key);
+
+        if (node != NULL && !(keys[i].meters & (1u << meter))) {
+            sp_load_error(l, node->key, 104,
+                          meter == SP_METER_CONCURRENCY
+                          ? sp_diag_text("write 'limit: 8'") : NULL,
+                          "'%s' is of meters of %s, and this is one of %s",
+                          keys[i].key, keys[i].of, sp_meter_name(meter));
+        }
+    }
+
+    node = sp_ynode_get(rule->node, "burst");
+
+    if (node != NULL && sp_ynode_get(rule->node, "rate") == NULL) {
+        sp_load_error(l, node->key, 104, NULL, "'burst' is of a 'rate', and "
+                      "there is none");
+    }
+}
+
+
+static void
+sp_load_weights(sp_load_t *l, sp_lrule_t *rule)
+{
+    size_t             i;
+    sp_str_t           s;
+    uint64_t           n, weight[SP_TOKENS_KINDS];
+    const sp_ynode_t  *map, *node;
+
+    static const char *const  keys[] = {
+        "input", "cached", "written", "output"
+    };
+
+    map = sp_ynode_get(rule->node, "weights");
+
+    if (map == NULL) {
+
+        if (rule->throttle.count == SP_COUNT_WEIGHTED) {
+            sp_load_error(l, rule->id_node, 104,
+                          sp_diag_text("write 'weights: {input: 1, output: "
+                                       "4}'"),
+                          "'count: weighted' needs 'weights'");
+        }
+
+        return;
+    }
+
+    if (rule->throttle.count != SP_COUNT_WEIGHTED
+        && rule->throttle.meter == SP_METER_TOKENS)
+    {
+        sp_load_error(l, map->key, 104,
+                      sp_diag_text("write 'count: weighted' too"),
+                      "these weights are not used");
+    }
+
+    if (sp_value_kind(l, map, SP_Y_MAP, "'weights'") != SP_OK
+        || sp_value_keys(l, map, SP_K_WEIGHTS) != SP_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < SP_TOKENS_KINDS; i++) {
+        weight[i] = (i == SP_TOKENS_CACHED || i == SP_TOKENS_WRITTEN)
+                    ? weight[SP_TOKENS_INPUT] : SP_WEIGHT_UNIT;
+        node = sp_ynode_get(map, keys[i]);
+
+        if (node != NULL && sp_value_text(l, node, &s) == SP_OK) {
+
+            if (sp_text_decimal(s, SP_WEIGHT_DIGITS, SP_WEIGHT_MAX, &n)
+                != SP_OK)
+            {
+                sp_load_error(l, node, 104, sp_diag_text("write 1, 4 or "
+                                                         "0.25"),
+                              "'%.32s' is not a weight: at most 1000, with "
+                              "at most three digits after the point", s.data);
+
+            } else {
+                weight[i] = n;
+            }
+        }
+
+        rule->throttle.weight[i] = (uint32_t) weight[i];
+    }
+}
+
+
+static void
+sp_load_word(sp_load_t *l, const sp_lrule_t *rule, const char *key,
+    uint8_t *value)
+{
+    int                word;
+    const sp_ynode_t  *node;
+
+    node = sp_ynode_get(rule->node, key);
+
+    if (node != NULL) {
+        word = sp_value_of(l, node, SP_K_THROTTLE, key);
+        *value = (uint8_t) (word > 0 ? word : 0);
+    }
+}
+
+
+static void
+sp_load_number(sp_load_t *l, const sp_lrule_t *rule, const char *key,
+    uint64_t min, uint64_t max, uint32_t *value)
+{
+    uint64_t           n;
+    const sp_ynode_t  *node;
+
+    node = sp_ynode_get(rule->node, key);
+
+    if (node != NULL && sp_value_uint(l, node, min, max, &n) == SP_OK) {
+        *value = (uint32_t) n;
     }
 }
 
@@ -109,211 +257,5 @@ sp_load_per(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *seq)
 
     if (seq->n == 0) {
         sp_load_error(l, seq, 104, NULL, "'per' names nobody");
-    }
-}
-
-
-static void
-sp_load_rate(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *node,
-    uint64_t burst)
-{
-    rule->rates = sp_load_alloc(l, sizeof(sp_rate_t));
-
-    if (rule->rates != NULL
-        && sp_rate_row(l, node, burst, rule->rates) == SP_OK)
-    {
-        rule->nrates = 1;
-    }
-}
-
-
-/* "60/min" */
-
-static sp_rc_t
-sp_rate_row(sp_load_t *l, const sp_ynode_t *node, uint64_t burst,
-    sp_rate_t *rate)
-{
-    size_t    i, slash;
-    sp_str_t  s, unit;
-
-    static const struct {
-        sp_str_t  name;
-        uint64_t  seconds;
-    } units[] = {
-        { sp_str("s"), 1 }, { sp_str("sec"), 1 }, { sp_str("min"), 60 },
-        { sp_str("h"), 3600 }, { sp_str("hour"), 3600 },
-        { sp_str("d"), 86400 }, { sp_str("day"), 86400 }
-    };
-
-    if (sp_value_text(l, node, &s) != SP_OK) {
-        return SP_ERROR;
-    }
-
-    for (slash = 0; slash < s.len && s.data[slash] != '/'; slash++) {
-        /* void */
-    }
-
-    unit.data = s.data + slash + 1;
-    unit.len = (slash < s.len) ? s.len - slash - 1 : 0;
-    s.len = slash;
-    rate->period = 0;
-
-    for (i = 0; i < sp_nelts(units); i++) {
-
-        if (sp_str_eq(unit, units[i].name)) {
-            rate->period = units[i].seconds;
-        }
-    }
-
-    if (rate->period == 0
-        || sp_parse_uint(s, SP_RATE_LIMIT_MAX, &rate->limit) != SP_OK
-        || rate->limit == 0)
-    {
-        sp_load_error(l, node, 104, sp_diag_text("write 10/s, 60/min, 500/h "
-                                                 "or 1000/day"),
-                      "'%.32s' is not a rate", node->text.data);
-        return SP_ERROR;
-    }
-
-    rate->burst = burst ? burst : rate->limit / 10 ? rate->limit / 10 : 1;
-    rate->interval = (rate->period * SP_NANO + rate->limit - 1) / rate->limit;
-
-    if (rate->burst - 1 > SP_TOLERANCE_MAX / rate->interval) {
-        sp_load_error(l, node, 104, NULL, "this burst is more than a year of "
-                      "this rate");
-        return SP_ERROR;
-    }
-
-    rate->tolerance = rate->interval * (rate->burst - 1);
-
-    return SP_OK;
-}
-
-
-/* The values of a field that a table can have a row for. */
-
-static int
-sp_rate_domain(const sp_field_t *f, int64_t *min, int64_t *max)
-{
-    *min = 0;
-
-    switch (f->type) {
-
-    case SP_T_BOOL:
-        *max = 1;
-        return 1;
-
-    case SP_T_INT:
-        *min = f->min;
-        *max = f->max;
-        return f->max - f->min < SP_RATE_ROWS_MAX;
-
-    case SP_T_ENUM:
-        for (*max = -1; f->values[*max + 1] != NULL; (*max)++) { /* void */ }
-
-        return *max < SP_RATE_ROWS_MAX;
-
-    default:
-        return 0;
-    }
-}
-
-
-static void
-sp_rate_key(const sp_field_t *f, int64_t value, char *buf, size_t size)
-{
-    switch (f->type) {
-
-    case SP_T_BOOL:
-        (void) snprintf(buf, size, "%s", value ? "yes" : "no");
-        return;
-
-    case SP_T_ENUM:
-        (void) snprintf(buf, size, "%s", f->values[value]);
-        return;
-
-    default:
-        (void) snprintf(buf, size, "%lld", (long long) value);
-    }
-}
-
-
-static void
-sp_load_rate_table(sp_load_t *l, sp_lrule_t *rule, const sp_ynode_t *map,
-    uint64_t burst)
-{
-    int                known;
-    char               words[SP_RATE_ROWS_MAX][64];
-    int64_t            min, max, i;
-    sp_str_t           s;
-    const char        *keys[SP_RATE_ROWS_MAX + 1];
-    const sp_ynode_t  *node;
-
-    node = sp_ynode_get(map, "by");
-
-    if (node == NULL || sp_value_text(l, node, &s) != SP_OK) {
-        sp_load_error(l, map->key, 104,
-                      sp_diag_text("write {by: account.level, 0: 10/min, "
-                                   "...}"),
-                      "a table of rates needs 'by'");
-        return;
-    }
-
-    rule->by = sp_load_field_find(l, s);
-
-    if (rule->by < 0
-        || !sp_rate_domain(sp_load_field(l, rule->by), &min, &max))
-    {
-        sp_load_error(l, node, 201,
-                      sp_diag_text("use a field with few values, such as "
-                                   "account.level or model.tier"),
-                      "a table cannot have a row for every value of '%.64s'",
-                      s.data);
-        rule->by = -1;
-        return;
-    }
-
-    rule->by_min = min;
-    rule->rates = sp_load_alloc(l, (size_t) (max - min + 1)
-                                   * sizeof(sp_rate_t));
-    if (rule->rates == NULL) {
-        return;
-    }
-
-    keys[0] = "by";
-    known = 1;
-
-    for (i = min; i <= max; i++) {
-        sp_rate_key(sp_load_field(l, rule->by), i, words[i - min],
-                    sizeof(words[0]));
-        keys[known++] = words[i - min];
-        node = sp_ynode_get(map, words[i - min]);
-
-        if (node == NULL) {
-            sp_load_error(l, map->key, 311, NULL, "the table for %s has no "
-                          "row for %s", sp_load_field(l, rule->by)->name,
-                          words[i - min]);
-            continue;
-        }
-
-        if (sp_rate_row(l, node, burst, &rule->rates[rule->nrates]) == SP_OK) {
-            rule->nrates++;
-        }
-    }
-
-    for (node = map->first; node != NULL; node = node->next) {
-
-        for (i = 0; i < known; i++) {
-
-            if (sp_str_eq(node->key->text, sp_cstr(keys[i]))) {
-                break;
-            }
-        }
-
-        if (i == known) {
-            sp_load_error(l, node->key, 311, NULL, "'%.64s' is not a value of "
-                          "%s", node->key->text.data,
-                          sp_load_field(l, rule->by)->name);
-        }
     }
 }

@@ -37,6 +37,7 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
         { "stale", sp_load_stale },
         { "lists", sp_load_lists },
         { "models", sp_load_models },
+        { "prices", sp_load_prices },
         { "reasons", sp_load_reasons }
     };
 

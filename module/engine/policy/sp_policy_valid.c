@@ -23,6 +23,8 @@ static int sp_valid_atom(const sp_policy_t *p, const sp_node_t *node);
 static int sp_valid_set(const sp_policy_t *p, const sp_set_t *set);
 static int sp_valid_globs(const sp_policy_t *p, uint32_t off, uint32_t n);
 static int sp_valid_tables(const sp_policy_t *p);
+static int sp_valid_throttle(const sp_policy_t *p, const sp_rule_t *r);
+static int sp_valid_prices(const sp_policy_t *p);
 static int sp_valid_own(const sp_policy_t *p);
 static int sp_valid_invariant(const sp_policy_t *p, uint32_t i);
 
@@ -50,6 +52,9 @@ sp_policy_valid(const void *image, size_t size)
         || !sp_valid_table(p, p->nodes, p->nnodes, sizeof(sp_node_t))
         || !sp_valid_table(p, p->sets, p->nsets, sizeof(sp_set_t))
         || !sp_valid_table(p, p->rates, p->nrates, sizeof(sp_rate_t))
+        || !sp_valid_table(p, p->throttles, p->nthrottles,
+                           sizeof(sp_throttle_t))
+        || !sp_valid_prices(p)
         || !sp_valid_table(p, p->reasons, p->nreasons, sizeof(sp_reason_t))
         || !sp_valid_table(p, p->tiers, p->ntiers, sizeof(sp_tier_name_t))
         || !sp_valid_table(p, p->strings, p->strings_len, 1)
@@ -326,8 +331,9 @@ sp_valid_lists(const sp_policy_t *p, const sp_rule_t *r)
     };
 
     if (!sp_valid_table(p, r->list, r->nlist, sizeof(uint32_t))
-        || r->rates > p->nrates || r->nrates > p->nrates - r->rates
-        || (r->kind == SP_RULE_THROTTLE && r->nrates == 0)
+        || r->rates > p->nrates
+        || (uint64_t) r->nrates * r->nwindows > p->nrates - r->rates
+        || (r->kind == SP_RULE_THROTTLE && !sp_valid_throttle(p, r))
         || (r->by != SP_NO_FIELD && r->by >= sp_policy_fields(p)))
     {
         return 0;
@@ -344,10 +350,54 @@ sp_valid_lists(const sp_policy_t *p, const sp_rule_t *r)
         }
     }
 
-    for (i = 0; i < r->nrates; i++) {
+    for (i = 0; i < r->nrates * r->nwindows; i++) {
         rate = sp_image_at(p, p->rates, sp_rate_t) + r->rates + i;
 
-        if (rate->interval == 0 || rate->limit == 0 || rate->burst == 0) {
+        if (rate->interval == 0 || rate->limit == 0 || rate->burst == 0
+            || rate->window >= SP_WINDOWS)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+sp_valid_throttle(const sp_policy_t *p, const sp_rule_t *r)
+{
+    const sp_throttle_t  *t;
+
+    if (r->nrates == 0 || r->nwindows == 0 || r->throttle >= p->nthrottles) {
+        return 0;
+    }
+
+    t = sp_image_at(p, p->throttles, sp_throttle_t) + r->throttle;
+
+    return t->meter < SP_METERS && t->count < SP_COUNTS
+           && t->reserve <= SP_RESERVE_INPUT && t->on_full <= SP_FULL_ALLOW
+           && t->scope < SP_SCOPES
+           && (t->meter != SP_METER_SPEND || p->nprices != 0);
+}
+
+
+static int
+sp_valid_prices(const sp_policy_t *p)
+{
+    uint32_t               i;
+    const sp_price_row_t  *row;
+
+    if (p->nprices > SP_PRICES_MAX + 1
+        || !sp_valid_table(p, p->prices, p->nprices, sizeof(sp_price_row_t)))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < p->nprices; i++) {
+        row = sp_image_at(p, p->prices, sp_price_row_t) + i;
+
+        if (!sp_valid_ref(p, row->head) || !sp_valid_ref(p, row->tail)) {
             return 0;
         }
     }

@@ -107,6 +107,8 @@ static const sp_reason_row_t  sp_reason_table[] = {
     { "RATE_LIMITED", "rate_limit_exceeded",
       "Too many requests. Wait and try again.",
       1401, 429, COMMERCIAL, NO },
+    { "BUDGET_SPENT", "insufficient_quota",
+      "What this limit gives is used up.", 1402, 403, COMMERCIAL, NO },
 
     { "RESELL_ENDCUSTOMER_UNKNOWN", "end_customer_required", TEXT_END,
       1003, 403, COMMERCIAL, NO },

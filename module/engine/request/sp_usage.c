@@ -9,7 +9,7 @@
  */
 
 
-#include "sp_usage.h"
+#include "sp_usage_room.h"
 
 
 #define SP_USAGE_NONE  -1        /* the field was not there */
@@ -17,37 +17,40 @@
 #define SP_USAGE_MAX   (((uint64_t) 1 << 53) - 1)
 
 
-/* Places in a line of an event stream. */
-enum {
-    SP_LINE_BOM = 0,             /* before the first byte, U+FEFF may stand */
-    SP_LINE_START,
-    SP_LINE_NAME,                /* inside of "data" */
-    SP_LINE_SPACE,               /* after the colon, one space is dropped */
-    SP_LINE_VALUE,
-    SP_LINE_SKIP                 /* another field, or a comment */
-};
-
-
 static const unsigned char  sp_usage_bom[] = { 0xef, 0xbb, 0xbf };
 static const unsigned char  sp_usage_data[] = { 'd', 'a', 't', 'a' };
+
+
+/* The paths of one object by three names, and what lies in details of it. */
+
+#define sp_usage_openai(at)                                                   \
+    { at "prompt_tokens", SP_USAGE_IN },                                      \
+    { at "completion_tokens", SP_USAGE_OUT },                                 \
+    { at "prompt_tokens_details/cached_tokens", SP_USAGE_CACHED },            \
+    { at "prompt_tokens_details/cache_write_tokens", SP_USAGE_WRITTEN }
+
+#define sp_usage_responses(at)                                                \
+    { at "input_tokens", SP_USAGE_IN },                                       \
+    { at "output_tokens", SP_USAGE_OUT },                                     \
+    { at "input_tokens_details/cached_tokens", SP_USAGE_CACHED },             \
+    { at "input_tokens_details/cache_write_tokens", SP_USAGE_WRITTEN }
 
 
 /* Ids are sp_usage_count_t. */
 static const sp_json_watch_t  sp_usage_watches[] = {
 
-    /* OpenAI chat, completions, embeddings */
-    { "usage/prompt_tokens", SP_USAGE_IN },
-    { "usage/completion_tokens", SP_USAGE_OUT },
+    /* OpenAI chat, completions, embeddings; Groq has it there, too */
+    sp_usage_openai("usage/"),
+    { "x_groq/usage/prompt_tokens", SP_USAGE_IN },
+    { "x_groq/usage/completion_tokens", SP_USAGE_OUT },
 
     /* OpenAI responses, Anthropic messages and their message_delta */
-    { "usage/input_tokens", SP_USAGE_IN },
-    { "usage/output_tokens", SP_USAGE_OUT },
+    sp_usage_responses("usage/"),
     { "usage/cache_creation_input_tokens", SP_USAGE_CACHE_WRITE },
     { "usage/cache_read_input_tokens", SP_USAGE_CACHE_READ },
 
     /* OpenAI responses: response.completed, .incomplete, .failed */
-    { "response/usage/input_tokens", SP_USAGE_IN },
-    { "response/usage/output_tokens", SP_USAGE_OUT },
+    sp_usage_responses("response/usage/"),
 
     /*
      * Anthropic message_start. Its output_tokens is where the count begins,
@@ -55,13 +58,38 @@ static const sp_json_watch_t  sp_usage_watches[] = {
      */
     { "message/usage/input_tokens", SP_USAGE_IN },
     { "message/usage/cache_creation_input_tokens", SP_USAGE_CACHE_WRITE },
-    { "message/usage/cache_read_input_tokens", SP_USAGE_CACHE_READ }
+    { "message/usage/cache_read_input_tokens", SP_USAGE_CACHE_READ },
+
+    /* Gemini, Vertex: in each chunk, a running total */
+    { "usageMetadata/promptTokenCount", SP_USAGE_IN },
+    { "usageMetadata/toolUsePromptTokenCount", SP_USAGE_TOOLS },
+    { "usageMetadata/cachedContentTokenCount", SP_USAGE_CACHED },
+    { "usageMetadata/candidatesTokenCount", SP_USAGE_OUT },
+    { "usageMetadata/thoughtsTokenCount", SP_USAGE_THOUGHTS },
+
+    /* Bedrock converse, and the last chunk of invoke */
+    { "usage/inputTokens", SP_USAGE_IN },
+    { "usage/outputTokens", SP_USAGE_OUT },
+    { "usage/cacheReadInputTokens", SP_USAGE_CACHE_READ },
+    { "usage/cacheWriteInputTokens", SP_USAGE_CACHE_WRITE },
+    { "amazon-bedrock-invocationMetrics/inputTokenCount", SP_USAGE_IN },
+    { "amazon-bedrock-invocationMetrics/outputTokenCount", SP_USAGE_OUT },
+
+    /* Cohere, at the end of a stream in "delta" */
+    { "usage/tokens/input_tokens", SP_USAGE_IN },
+    { "usage/tokens/output_tokens", SP_USAGE_OUT },
+    { "delta/usage/tokens/input_tokens", SP_USAGE_IN },
+    { "delta/usage/tokens/output_tokens", SP_USAGE_OUT },
+
+    /* Ollama */
+    { "prompt_eval_count", SP_USAGE_IN },
+    { "eval_count", SP_USAGE_OUT }
 };
 
 
+static int64_t sp_usage_sum(const sp_usage_t *usage, int first, int last);
+static uint64_t sp_usage_known(const sp_usage_t *usage, int id);
 static sp_rc_t sp_usage_value(void *ctx, int id, const sp_json_value_t *value);
-static void sp_usage_open(sp_usage_t *usage);
-static void sp_usage_commit(sp_usage_t *usage);
 static const unsigned char *sp_usage_line(sp_usage_t *usage,
     const unsigned char *p, const unsigned char *last);
 static void sp_usage_name(sp_usage_t *usage, unsigned char ch);
@@ -93,6 +121,13 @@ sp_usage_init(sp_usage_t *usage, const sp_usage_table_t *table,
     usage->cr = 0;
     usage->lines = 0;
     usage->finished = 0;
+    usage->prelude = 0;
+    usage->frame = 0;
+    usage->headers = 0;
+    usage->value = 0;
+    usage->values = 0;
+    usage->events = 0;
+    usage->least = UINT64_MAX;
 
     for (i = 0; i < SP_USAGE_COUNTS; i++) {
         usage->count[i] = SP_USAGE_NONE;
@@ -112,9 +147,23 @@ sp_usage_feed(sp_usage_t *usage, const unsigned char *data, size_t len)
         return;
     }
 
-    if (usage->form == SP_USAGE_JSON) {
+    switch (usage->form) {
+
+    case SP_USAGE_JSON:
+        usage->values += len;
         (void) sp_json_feed(&usage->json, data, len);
         return;
+
+    case SP_USAGE_LINES:
+        sp_usage_lines(usage, data, len);
+        return;
+
+    case SP_USAGE_FRAMES:
+        sp_usage_frames(usage, data, len);
+        return;
+
+    default: /* SP_USAGE_SSE */
+        break;
     }
 
     p = data;
@@ -147,6 +196,10 @@ sp_usage_finish(sp_usage_t *usage)
 
     if (usage->form == SP_USAGE_JSON || usage->lines) {
         sp_usage_commit(usage);
+
+        if (usage->lines) {
+            sp_usage_event(usage);
+        }
     }
 
     usage->finished = 1;
@@ -156,16 +209,32 @@ sp_usage_finish(sp_usage_t *usage)
 int64_t
 sp_usage_in(const sp_usage_t *usage)
 {
+    return sp_usage_sum(usage, SP_USAGE_IN, SP_USAGE_TOOLS);
+}
+
+
+int64_t
+sp_usage_out(const sp_usage_t *usage)
+{
+    return sp_usage_sum(usage, SP_USAGE_OUT, SP_USAGE_THOUGHTS);
+}
+
+
+/* The first must be there, the others may; four counts below 2^53 fit. */
+
+static int64_t
+sp_usage_sum(const sp_usage_t *usage, int first, int last)
+{
     int      i;
     int64_t  sum;
 
-    if (usage->count[SP_USAGE_IN] < 0) {
+    if (usage->count[first] < 0) {
         return -1;
     }
 
     sum = 0;
 
-    for (i = SP_USAGE_IN; i <= SP_USAGE_CACHE_READ; i++) {
+    for (i = first; i <= last; i++) {
 
         if (usage->count[i] == SP_USAGE_BAD) {
             return -1;
@@ -176,16 +245,69 @@ sp_usage_in(const sp_usage_t *usage)
         }
     }
 
-    /* Three counts below 2^53 fit; a record takes no more than 2^53 - 1. */
+    /* a record takes no more than 2^53 - 1 */
 
     return (uint64_t) sum > SP_USAGE_MAX ? -1 : sum;
 }
 
 
-int64_t
-sp_usage_out(const sp_usage_t *usage)
+sp_rc_t
+sp_usage_use(const sp_usage_t *usage, sp_use_t *use)
 {
-    return usage->count[SP_USAGE_OUT] < 0 ? -1 : usage->count[SP_USAGE_OUT];
+    int64_t   in, out;
+    uint64_t  cached, written;
+
+    in = sp_usage_in(usage);
+    out = sp_usage_out(usage);
+
+    if (in >= 0) {
+        cached = sp_usage_known(usage, SP_USAGE_CACHE_READ)
+                 + sp_usage_known(usage, SP_USAGE_CACHED);
+        written = sp_usage_known(usage, SP_USAGE_CACHE_WRITE)
+                  + sp_usage_known(usage, SP_USAGE_WRITTEN);
+
+        /* parts that are more than the whole are not parts of it */
+
+        cached = cached <= (uint64_t) in ? cached : 0;
+        written = written <= (uint64_t) in - cached ? written : 0;
+
+        use->tokens[SP_TOKENS_CACHED] = cached;
+        use->tokens[SP_TOKENS_WRITTEN] = written;
+        use->tokens[SP_TOKENS_INPUT] = (uint64_t) in - cached - written;
+    }
+
+    if (out >= 0) {
+        use->tokens[SP_TOKENS_OUTPUT] = (uint64_t) out;
+    }
+
+    /* embeddings have no output, and say so by leaving it out */
+
+    if (in >= 0 && usage->count[SP_USAGE_OUT] == SP_USAGE_NONE
+        && usage->form == SP_USAGE_JSON)
+    {
+        return SP_OK;
+    }
+
+    return in >= 0 && out >= 0 ? SP_OK : SP_ERROR;
+}
+
+
+static uint64_t
+sp_usage_known(const sp_usage_t *usage, int id)
+{
+    return usage->count[id] > 0 ? (uint64_t) usage->count[id] : 0;
+}
+
+
+uint64_t
+sp_usage_guess(const sp_usage_t *usage)
+{
+    if (usage->events == 0) {
+        return usage->values / 4;
+    }
+
+    return usage->events
+           + (usage->values - usage->events * usage->least) / 4;
 }
 
 
@@ -217,7 +339,7 @@ sp_usage_value(void *ctx, int id, const sp_json_value_t *value)
 
 /* The first data line of an event. */
 
-static void
+void
 sp_usage_open(sp_usage_t *usage)
 {
     int  i;
@@ -232,7 +354,7 @@ sp_usage_open(sp_usage_t *usage)
 
 /* The object is over: its counts are taken if it was a whole one. */
 
-static void
+void
 sp_usage_commit(sp_usage_t *usage)
 {
     int  i;
@@ -246,6 +368,22 @@ sp_usage_commit(sp_usage_t *usage)
             usage->count[i] = usage->event[i];
         }
     }
+}
+
+
+/* An event is over: "[DONE]" and its kin have nothing that was generated. */
+
+void
+sp_usage_event(sp_usage_t *usage)
+{
+    if (usage->value > SP_USAGE_SHORT) {
+        usage->events++;
+        usage->values += usage->value;
+        usage->least = usage->value < usage->least ? usage->value
+                                                   : usage->least;
+    }
+
+    usage->value = 0;
 }
 
 
@@ -266,6 +404,7 @@ sp_usage_line(sp_usage_t *usage, const unsigned char *p,
         }
 
         if (usage->line == SP_LINE_VALUE && p != start) {
+            usage->value += (uint64_t) (p - start);
             (void) sp_json_feed(&usage->json, start, (size_t) (p - start));
         }
 
@@ -356,6 +495,7 @@ sp_usage_line_end(sp_usage_t *usage)
     {
         if (usage->lines) {
             sp_usage_commit(usage);
+            sp_usage_event(usage);
             usage->lines = 0;
         }
     }

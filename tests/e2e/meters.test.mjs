@@ -1,0 +1,311 @@
+// Copyright (C) the Sallyport authors
+//
+// What throttles count besides requests: tokens, spend, bytes and requests
+// under way, by rates and by calendar budgets, reserved before a request goes
+// on and settled once when it is over.
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { gate, until, spawnedWorkers, chat } from './lib/harness.mjs';
+
+
+export const policy = (throttles, prices = '') => `sallyport: 1
+policy: meters
+revision: r1
+${prices}
+allow:
+  - id: verified
+    when: account.status == verified
+
+throttle:
+${throttles}`;
+
+export async function sums(g) {
+    const { text } = await g.call({ path: '/metrics' });
+    const found = {};
+
+    for (const [, name, meter, value] of text.matchAll(
+        /^sallyport_meter_(\w+?)(?:_total)?(?:\{meter="(\w+)"\})? (\d+)$/gm))
+    {
+        found[meter ? `${name} ${meter}` : name] = Number(value);
+    }
+
+    return found;
+}
+
+/** Nothing is under way any more, and nothing was lost on the way. */
+export async function settled(g) {
+    const s = await until(async () => {
+        const now = await sums(g);
+
+        return now.open === 0 && now;
+    }, 'all is settled');
+
+    for (const meter of ['tokens', 'spend', 'bytes', 'concurrency']) {
+        assert.equal(s[`reserved ${meter}`],
+            s[`settled ${meter}`] + s[`refunded ${meter}`], meter);
+    }
+
+    return s;
+}
+
+async function metered(t, throttles, options = {}) {
+    const g = await gate(t, { policy: policy(throttles, options.prices),
+        ...options });
+
+    await g.enrol('acme');
+
+    return g;
+}
+
+const ask = (g, rest = {}, key = 'sk-acme') =>
+    g.call({ key, body: chat('small', rest) });
+
+
+test('tokens are reserved as bounded, and settled as used', async (t) => {
+    const g = await metered(t, `
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    budget: 130/day`);
+
+    // 73 bytes or so are some 20 tokens; 70 of output fit once
+    const first = await ask(g, { max_tokens: 70 });
+
+    assert.equal(first.status, 200, first.text);
+
+    const { usage } = first.json;
+    const s = await settled(g);
+
+    assert.equal(s['settled tokens'] + s['over tokens'], usage.total_tokens);
+    assert.equal(s.full, 0);
+
+    // what was not used is there again
+    assert.equal((await ask(g, { max_tokens: 70 })).status, 200);
+
+    const late = await ask(g, { max_tokens: 120 });
+
+    assert.equal(late.status, 403, late.text);
+    assert.equal(late.json.error.code, 'insufficient_quota');
+    assert.equal(late.headers['retry-after'], undefined);
+    assert.equal(late.headers['x-should-retry'], 'false');
+});
+
+
+test('a request that could never fit is told so', async (t) => {
+    const g = await metered(t, `
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    rate: 100/min
+    burst: 100`);
+
+    const r = await ask(g, { max_tokens: 1000 });
+
+    assert.equal(r.status, 403, r.text);
+    assert.equal(r.headers['retry-after'], undefined);
+    assert.equal((await ask(g, { max_tokens: 10 })).status, 200);
+    await settled(g);
+});
+
+
+test('requests under way are bounded, however they end', async (t) => {
+    const g = await metered(t, `
+  - id: slots
+    meter: concurrency
+    per: [account.id]
+    limit: 3`, { workers: 2 });
+    let open = [];
+
+    g.upstream.hook = (req, res) => { open.push(res); return true; };
+
+    const calls = Array.from({ length: 10 }, () => ask(g)
+        .catch((e) => ({ status: e.code })));
+
+    await until(() => open.length === 3, 'three are at the upstream');
+
+    const done = await Promise.all(calls.map((c) =>
+        Promise.race([c, new Promise((r) => setTimeout(r, 500))])));
+
+    assert.equal(done.filter((r) => r?.status === 429).length, 7);
+    open.forEach((res) => res.end('{}'));
+    await Promise.all(calls);
+    await settled(g);
+
+    // a client that goes away, an upstream that dies
+    open = [];
+
+    const gone = new AbortController();
+    const aborted = fetch(g.url + '/v1/chat/completions', {
+        method: 'POST', signal: gone.signal, body: JSON.stringify(chat()),
+        headers: { authorization: 'Bearer sk-acme',
+            'content-type': 'application/json',
+            'x-forwarded-for': '8.8.8.8' } }).catch(() => 'aborted');
+
+    await until(() => open.length === 1, 'it is at the upstream');
+    gone.abort();
+    assert.equal(await aborted, 'aborted');
+    await settled(g);
+
+    open = [];
+    const broken = ask(g);
+    await until(() => open.length === 1, 'it is at the upstream');
+    open[0].destroy();
+    assert.equal((await broken).status, 502);
+    const s = await settled(g);
+
+    assert.equal(s['settled concurrency'] + s['refunded concurrency'], 5);
+});
+
+
+test('a killed worker leaves no slot taken', async (t) => {
+    const g = await metered(t, `
+  - id: slots
+    meter: concurrency
+    per: [account.id]
+    limit: 4
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    budget: [1000000/day, 9000000/month]`, { workers: 2, mayBeTorn: true,
+        checkLedger: false, expectLog: [/exited on signal 9/] });
+    const open = [];
+
+    g.upstream.hook = (req, res) => { open.push(res); return true; };
+
+    for (let round = 1; round <= 3; round++) {
+        const calls = Array.from({ length: 4 }, () => ask(g)
+            .catch((e) => ({ status: e.code })));
+
+        await until(() => open.length === 4 * round, 'all at the upstream');
+        assert.equal((await sums(g)).open, 4);
+        spawnedWorkers(g).forEach((pid) => process.kill(pid, 'SIGKILL'));
+        await Promise.all(calls);
+        await until(() => spawnedWorkers(g).length === 2, 'new workers');
+
+        const s = await settled(g);
+
+        assert.equal(s.orphans, 4 * round);
+    }
+});
+
+
+test('slots and reservations go through a reload', async (t) => {
+    const g = await metered(t, `
+  - id: slots
+    meter: concurrency
+    per: [account.id]
+    limit: 2`);
+    const open = [];
+
+    g.upstream.hook = (req, res) => { open.push(res); return true; };
+
+    const calls = [ask(g), ask(g)];
+
+    await until(() => open.length === 2, 'both at the upstream');
+    g.signal('SIGHUP');
+    await until(() => spawnedWorkers(g).length === 2, 'a new worker');
+    await until(async () => (await ask(g)).status === 429, 'still bounded');
+    open.forEach((res) => res.end('{}'));
+    await Promise.all(calls);
+    await settled(g);
+});
+
+
+test('spend is by the price table, at the dearest of several models',
+    async (t) => {
+        const g = await metered(t, `
+  - id: money
+    meter: spend
+    per: [account.id]
+    budget: 10/day`, { prices: `
+prices:
+  small: {input: 1000, output: 2000}
+  large*: {input: 100000, output: 400000}` });
+
+        const r = await ask(g, { max_tokens: 100 });
+
+        assert.equal(r.status, 200, r.text);
+
+        const s = await settled(g);
+        const { prompt_tokens: i, completion_tokens: o } = r.json.usage;
+
+        assert.equal(s['settled spend'] + s['over spend'],
+            i * 1000 + o * 2000);
+
+        // 100 tokens of the large model are 40
+        assert.equal((await ask(g, { max_tokens: 100, fallbacks:
+            [{ model: 'large-1' }] })).status, 403);
+        // and a model that nobody priced costs what the dearest does
+        assert.equal((await g.call({ key: 'sk-acme',
+            body: chat('nobody', { max_tokens: 100 }) })).status, 403);
+    });
+
+
+test('a request is held for as long as it has to wait', async (t) => {
+    const g = await metered(t, `
+  - id: r
+    meter: requests
+    per: [account.id]
+    rate: 120/min
+    burst: 1
+    delay_ms: 1200`);
+    const start = performance.now();
+    const answers = await Promise.all(Array.from({ length: 6 },
+        () => ask(g)));
+    const took = performance.now() - start;
+
+    assert.deepEqual(answers.map((r) => r.status).sort(),
+        [200, 200, 200, 429, 429, 429]);
+    assert.ok(took >= 1000 && took < 3000, `took ${took} ms`);
+    await settled(g);
+});
+
+
+test('a warm request is metered as the first one is', async (t) => {
+    const g = await metered(t, `
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    budget: 1000000/day
+  - id: few
+    meter: requests
+    per: [account.id]
+    budget: 30/day`, { audit: 'allows=off' });
+    let used = 0;
+    let passed = 0;
+
+    for (let i = 0; i < 40; i++) {
+        const r = await ask(g, { max_tokens: 5 });
+
+        if (r.status === 200) {
+            used += r.json.usage.total_tokens;
+            passed++;
+        }
+    }
+
+    const s = await settled(g);
+
+    assert.equal(passed, 30);
+    assert.equal(s['settled tokens'] + s['over tokens'], used);
+
+    const { text } = await g.call({ path: '/metrics' });
+
+    assert.match(text, /^sallyport_recalled_total [1-9]/m);
+});
+
+
+test('observe meters nothing', async (t) => {
+    const g = await metered(t, `
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    budget: 10/day`, { mode: 'observe' });
+
+    for (let i = 0; i < 3; i++) {
+        assert.equal((await ask(g, { max_tokens: 100 })).status, 200);
+    }
+
+    assert.equal((await sums(g)).reserved, undefined);
+    assert.equal((await sums(g))['reserved tokens'], 0);
+});
