@@ -44,6 +44,8 @@ typedef struct {
     unsigned           stream:1;
     unsigned           has_tokens:1;
     unsigned           multi:1;    /* n or best_of was there */
+    unsigned           options:1;  /* stream_options is an object */
+    unsigned           usage:1;    /* and asks for usage at the end */
     unsigned           nameless:1; /* a fallback's model is still to come */
     const char        *stored;     /* lets the server pick a model, or NULL */
     uint64_t           max_tokens; /* largest bound named, before "factor" */

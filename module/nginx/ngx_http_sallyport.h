@@ -50,6 +50,8 @@ typedef struct ngx_http_sallyport_decoding_s  ngx_http_sallyport_decoding_t;
 typedef struct ngx_http_sallyport_customer_s  ngx_http_sallyport_customer_t;
 typedef struct ngx_http_sallyport_meters_s    ngx_http_sallyport_meters_t;
 typedef struct ngx_http_sallyport_held_s      ngx_http_sallyport_held_t;
+typedef struct ngx_http_sallyport_rewritten_s ngx_http_sallyport_rewritten_t;
+typedef struct ngx_http_sallyport_hide_s      ngx_http_sallyport_hide_t;
 
 
 /* 128 bits that stand for an identity; nobody outside can choose them. */
@@ -105,6 +107,7 @@ typedef struct {
     ngx_http_sallyport_pepper_t  *pepper;
     ngx_http_sallyport_audit_t   *audit;
     off_t                         max_body;     /* bytes, 0: no limit */
+    ngx_flag_t                    ask_usage;    /* sallyport_include_usage */
 
     u_char                       *file;         /* where "sallyport on" is */
     ngx_uint_t                    line;
@@ -457,6 +460,8 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_settle_t    *settle;          /* a recorded allow's */
     ngx_http_sallyport_answered_t  *answered;        /* by the filter */
     ngx_http_sallyport_held_t      *held;            /* to be settled */
+    ngx_http_sallyport_rewritten_t *rewritten;       /* the body is ours */
+    ngx_http_sallyport_hide_t      *hide;            /* of the answer */
     ngx_http_sallyport_ctx_t       *next;            /* of those at rest */
     ngx_http_sallyport_sent_t       sent;            /* of headers_set */
     ngx_str_t                       account_id;      /* once a key is found */
@@ -476,6 +481,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        from_store:1;    /* a record was fetched */
     unsigned                        body_read:1;
     unsigned                        body_failed:1;
+    unsigned                        asked_usage:1;   /* the client did not */
     unsigned                        recorded:1;      /* has a decision record */
     unsigned                        settled:1;
     unsigned                        headers_set:1;

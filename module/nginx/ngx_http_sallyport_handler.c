@@ -9,6 +9,7 @@
 
 #include "ngx_http_sallyport_customer.h"
 #include "ngx_http_sallyport_meter.h"
+#include "ngx_http_sallyport_rewrite.h"
 
 
 static ngx_int_t ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx);
@@ -383,7 +384,10 @@ ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
 
         /* before the record, so that a recorded allow can be sent */
 
-        if (ngx_http_sallyport_headers(ctx) != NGX_OK) {
+        if ((ctx->held != NULL
+             && ngx_http_sallyport_usage_ask(ctx) != NGX_OK)
+            || ngx_http_sallyport_headers(ctx) != NGX_OK)
+        {
             sp_verdict_refuse(ctx->policy->image, &ctx->verdict,
                               SP_R_GATE_ERROR);
         }

@@ -92,6 +92,12 @@ static ngx_command_t  ngx_http_sallyport_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_sallyport_loc_conf_t, key_tag),
       ngx_http_sallyport_key_tags },
+    { ngx_string("sallyport_include_usage"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sallyport_loc_conf_t, ask_usage),
+      NULL },
 
     { ngx_string("sallyport_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -275,6 +281,7 @@ ngx_http_sallyport_create_loc_conf(ngx_conf_t *cf)
     slcf->mode = NGX_CONF_UNSET_UINT;
     slcf->credential = NGX_CONF_UNSET_UINT;
     slcf->key_tag = NGX_CONF_UNSET_UINT;
+    slcf->ask_usage = NGX_CONF_UNSET;
     slcf->policy = NGX_CONF_UNSET_PTR;
     slcf->geo = NGX_CONF_UNSET_PTR;
     slcf->store = NGX_CONF_UNSET_PTR;
@@ -303,6 +310,7 @@ ngx_http_sallyport_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_HTTP_SALLYPORT_OFF);
+    ngx_conf_merge_value(conf->ask_usage, prev->ask_usage, 1);
     ngx_conf_merge_uint_value(conf->credential, prev->credential,
                               NGX_HTTP_SALLYPORT_STRIP);
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_sallyport_meter.h"
+#include "ngx_http_sallyport_rewrite.h"
 
 
 static ngx_uint_t ngx_http_sallyport_same_gate(
@@ -66,6 +67,7 @@ ngx_http_sallyport_redirected(ngx_http_request_t *r,
 
     ngx_http_sallyport_held_settle(ctx);
     ngx_http_sallyport_headers_restore(ctx);
+    ngx_http_sallyport_rewrite_restore(ctx);
 
     ctx = ngx_http_sallyport_create_ctx(r, slcf);
     if (ctx == NULL) {

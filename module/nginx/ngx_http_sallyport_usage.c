@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_sallyport_audit.h"
+#include "ngx_http_sallyport_rewrite.h"
 
 
 static ngx_int_t ngx_http_sallyport_header_filter(ngx_http_request_t *r);
@@ -111,6 +112,12 @@ ngx_http_sallyport_header_filter(ngx_http_request_t *r)
         sp_usage_init(answered->usage, &ngx_http_sallyport_usage_table, form);
 
         r->filter_need_in_memory = 1;
+
+        if (ctx->asked_usage && form == SP_USAGE_SSE
+            && ngx_http_sallyport_hide_init(ctx) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     ctx->answered = answered;
@@ -126,9 +133,10 @@ ngx_http_sallyport_header_filter(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_int_t                       rc;
     ngx_buf_t                      *b;
     sp_usage_t                     *usage;
-    ngx_chain_t                    *cl;
+    ngx_chain_t                    *cl, *out;
     ngx_http_sallyport_ctx_t       *ctx;
     ngx_http_sallyport_answered_t  *answered;
 
@@ -167,7 +175,19 @@ ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         ctx->tokens_out = sp_usage_out(usage);
     }
 
-    return ngx_http_next_body_filter(r, in);
+    if (ctx->hide == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ngx_http_sallyport_hide(ctx, in, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_next_body_filter(r, out);
+
+    ngx_http_sallyport_hide_sent(ctx, out);
+
+    return rc;
 }
 
 

@@ -372,7 +372,7 @@ throttle:
         .flatMap(statuses);
 
     assert.equal(got.filter((s) => s === 200).length, 5);
-    assert.equal(got.filter((s) => s === 429).length, 195);
+    assert.equal(got.filter((s) => s === 403).length, 195);
     assert.equal(g.upstream.arrivals.length, 5);
 });
 

@@ -201,7 +201,8 @@ describe('explain', () => {
         assert.equal(got.decision, 'allow');
         assert.equal(got.rule, 'verified');
         assert.deepEqual(got.limits, [{ rule: 'per-account', limit: 6000,
-            period_s: 60, burst: 100 }]);
+            period_s: 60, burst: 100, meter: 'requests', window: 'rate',
+            bound: 'in any 60 s at most 6100 requests (100 at once + 6000)' }]);
         assert.equal(got.facts['account.status'], 'verified');
         assert.deepEqual(got.facts['account.places'], ['SE', 'NO']);
         assert.equal(got.facts['account.plan'].state, 'absent');

@@ -309,3 +309,120 @@ test('observe meters nothing', async (t) => {
     assert.equal((await sums(g)).reserved, undefined);
     assert.equal((await sums(g))['reserved tokens'], 0);
 });
+
+
+const TOKENS = `
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    budget: 1000000/day`;
+
+const data = (text) => text.split('\n\n').filter(Boolean)
+    .map((line) => line.replace(/^data: /, ''));
+
+
+test('usage is asked for where the client did not, and hidden again',
+    async (t) => {
+        const g = await metered(t, TOKENS);
+        let used = 0;
+
+        for (const [options, asked] of [[undefined, false], [{}, false],
+            [{ include_usage: false }, false], [{ include_usage: null,
+                include_obfuscation: true }, false],
+            [{ include_usage: true }, true]])
+        {
+            const body = chat('small', { stream: true, max_tokens: 9,
+                ...(options && { stream_options: options }) });
+            const r = await g.call({ key: 'sk-acme', body });
+            const events = data(r.text);
+            const sent = JSON.parse(g.upstream.arrivals.at(-1).body);
+
+            assert.equal(r.status, 200, r.text);
+            assert.equal(sent.stream_options.include_usage, true);
+            assert.equal(sent.stream_options.include_obfuscation,
+                options?.include_obfuscation);
+            delete sent.stream_options;
+            delete body.stream_options;
+            assert.deepEqual(sent, body, 'the rest is what was sent');
+            assert.equal(g.upstream.arrivals.at(-1)
+                .headers['content-length'],
+            String(Buffer.byteLength(g.upstream.arrivals.at(-1).body)));
+            assert.equal(events.at(-1), '[DONE]');
+            assert.equal(events.some((e) => /usage/.test(e)), asked, r.text);
+
+            const s = await settled(g);
+
+            assert.ok(s['settled tokens'] > used);
+            used = s['settled tokens'];
+        }
+
+        g.records().filter((r) => r.t === 'settle').forEach((r) =>
+            assert.equal(r.tok_guessed, undefined));
+    });
+
+
+test('an answer that does not say is guessed, and the record says so',
+    async (t) => {
+        const g = await metered(t, TOKENS);
+
+        g.upstream.hook = (req, res) => {
+            res.writeHead(200, { 'content-type': 'text/event-stream' });
+
+            for (let i = 0; i < 5; i++) {
+                res.write('data: {"choices":[{"delta":{"content":"word"}}]}'
+                    + '\n\n');
+            }
+
+            res.end('data: [DONE]\n\n');
+            return true;
+        };
+
+        await ask(g, { stream: true, max_tokens: 50 });
+        const s = await settled(g);
+        const [record] = await g.waitRecords('settle');
+
+        assert.equal(record.tok_guessed, true);
+        assert.equal(record.tok_out, 5);
+        assert.equal(s['settled tokens'], record.tok_in + 5);
+    });
+
+
+test('hidden usage: events cut anywhere, of every kind of line end',
+    async (t) => {
+        const g = await metered(t, TOKENS);
+        const chunk = (more, choices = '[{"delta":{"content":"\\"usage\\":'
+            + 'null"}}]') => `{"id":"c","choices":${choices}${more}}`;
+        const usage = ',"usage":{"prompt_tokens":3,"completion_tokens":4}';
+
+        for (const end of ['\n', '\r\n', '\r']) {
+            const event = (text) => `data: ${text}${end}${end}`;
+            const whole = event(chunk(',"usage":null')) + `: ping${end}${end}`
+                + event(chunk(',"usage": null,"x":1'))
+                + event(chunk(usage, '[]')) + event('[DONE]');
+            const want = event(chunk('')) + `: ping${end}${end}`
+                + event(chunk(',"x":1')) + event('[DONE]');
+
+            for (const size of [1, 2, 3, 7, 19, 64, 1000]) {
+                g.upstream.hook = async (req, res) => {
+                    res.writeHead(200,
+                        { 'content-type': 'text/event-stream' });
+
+                    for (let i = 0; i < whole.length; i += size) {
+                        res.write(whole.slice(i, i + size));
+                        await new Promise(setImmediate);
+                    }
+
+                    res.end();
+                    return true;
+                };
+
+                const { text } = await ask(g, { stream: true });
+
+                assert.equal(text, want, `${JSON.stringify(end)} ${size}`);
+            }
+        }
+
+        const s = await settled(g);
+
+        assert.equal(s['settled tokens'], 21 * 7);
+    });

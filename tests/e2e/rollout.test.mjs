@@ -322,7 +322,7 @@ function unfinished(g, body, rest) {
 test('a request keeps its policy until its verdict; another waits for room',
     async (t) => {
         // The zone has room for two of these.
-        const names = Array.from({ length: 9900 },
+        const names = Array.from({ length: 9850 },
             (_, n) => `      - small-${n}-${'x'.repeat(20)}\n`).join('');
         const large = (name, options) => policy(name, options).replace(
             '    1: [small, small-*]\n', `    1:\n      - small\n${names}`);

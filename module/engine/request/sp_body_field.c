@@ -51,7 +51,9 @@ static sp_rc_t sp_body_override(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value);
 static sp_rc_t sp_body_stream(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value);
-static sp_rc_t sp_body_object(sp_body_t *body, const sp_body_field_t *field,
+static sp_rc_t sp_body_options(sp_body_t *body,
+    const sp_body_field_t *field, const sp_json_value_t *value);
+static sp_rc_t sp_body_usage(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value);
 static sp_rc_t sp_body_array(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value);
@@ -139,8 +141,11 @@ static const sp_body_field_t  sp_body_fields[] = {
     /* what bounds the answer */
 
     sp_type_row("stream", "stream", BOTH, sp_body_stream, "true or false"),
-    sp_type_row("stream_options", "stream_options", OPENAI, sp_body_object,
+    sp_type_row("stream_options", "stream_options", OPENAI, sp_body_options,
                 "an object"),
+    sp_type_row("stream_options/include_usage",
+                "stream_options.include_usage", OPENAI, sp_body_usage,
+                "true or false"),
     sp_type_row("tools", "tools", BOTH, sp_body_array, "an array"),
 
     sp_count_row("max_tokens", "max_tokens", BOTH),
@@ -357,10 +362,24 @@ sp_body_stream(sp_body_t *body, const sp_body_field_t *field,
 
 
 static sp_rc_t
-sp_body_object(sp_body_t *body, const sp_body_field_t *field,
+sp_body_options(sp_body_t *body, const sp_body_field_t *field,
     const sp_json_value_t *value)
 {
     if (value->type == SP_JSON_OBJECT || value->type == SP_JSON_NULL) {
+        body->options = 1;
+        return SP_OK;
+    }
+
+    return sp_body_refuse(body, field);
+}
+
+
+static sp_rc_t
+sp_body_usage(sp_body_t *body, const sp_body_field_t *field,
+    const sp_json_value_t *value)
+{
+    if (value->type == SP_JSON_BOOL || value->type == SP_JSON_NULL) {
+        body->usage = (value->type == SP_JSON_BOOL && value->boolean);
         return SP_OK;
     }
 
