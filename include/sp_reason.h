@@ -79,9 +79,9 @@ typedef enum {
     SP_R_MODEL_UNKNOWN,
     SP_R_NOT_ALLOWED,           /* no rule allows it */
     SP_R_RATE_LIMITED,
+    SP_R_BUDGET_SPENT,          /* no use to wait for it */
     SP_R_RESELL_UNKNOWN,        /* the end customer has no record */
     SP_R_RESELL_DENIED,         /* its record refuses by itself */
-    SP_R_BUDGET_SPENT,          /* no use to wait for it */
     SP_R_BUILTIN                /* number of rows above */
 } sp_reason_id_t;
 
