@@ -87,7 +87,8 @@ typedef enum {
     SP_PER_MODEL = 4,
     SP_PER_TIER = 8,
     SP_PER_ADDRESS = 16,
-    SP_PER_NETWORK = 32      /* /24 of IPv4, /48 of IPv6 */
+    SP_PER_NETWORK = 32,     /* /24 of IPv4, /48 of IPv6 */
+    SP_PER_CUSTOMER = 64
 } sp_per_t;
 
 

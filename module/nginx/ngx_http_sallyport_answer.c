@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_meter.h"
 
 
 /* Seconds after which a system refusal is worth another try. */
@@ -16,8 +16,6 @@
 
 static ngx_int_t ngx_http_sallyport_answer_wait(ngx_http_sallyport_ctx_t *ctx,
     sp_dialect_t dialect);
-static ngx_int_t ngx_http_sallyport_answer_limits(
-    ngx_http_sallyport_ctx_t *ctx, sp_dialect_t dialect, ngx_uint_t wait);
 static ngx_int_t ngx_http_sallyport_answer_legal(
     ngx_http_sallyport_ctx_t *ctx);
 static sp_dialect_t ngx_http_sallyport_dialect(ngx_http_sallyport_ctx_t *ctx);
@@ -25,8 +23,6 @@ static ngx_uint_t ngx_http_sallyport_wait(ngx_http_sallyport_ctx_t *ctx);
 static const char *ngx_http_sallyport_param(ngx_http_sallyport_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_sallyport_put(ngx_http_request_t *r,
     const char *name, u_char *data, size_t len);
-static ngx_int_t ngx_http_sallyport_printf(ngx_http_request_t *r,
-    const char *name, const char *fmt, ...);
 
 
 ngx_int_t
@@ -104,6 +100,13 @@ ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
     r = ctx->request;
     dialect = ngx_http_sallyport_dialect(ctx);
 
+    /* it has been recorded as it is */
+
+    if (ctx->verdict.decision == SP_VERDICT_THROTTLE) {
+        ctx->verdict.wait_ms =
+            ngx_http_sallyport_limit_wait(ctx->verdict.wait_ms);
+    }
+
     if (ngx_http_sallyport_put(r, "Cache-Control", (u_char *) "no-store", 8)
         == NULL
         || ngx_http_sallyport_put(r, "X-Sallyport-Id", ctx->id, ctx->id_len)
@@ -145,6 +148,12 @@ ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
         break;
     }
 
+    if (ctx->verdict.decision == SP_VERDICT_THROTTLE
+        && ngx_http_sallyport_limit_headers(ctx, dialect) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     /* SDKs retry 409, 429 and 5xx by themselves; none of this gets better */
 
     h = ngx_http_sallyport_put(r, "x-should-retry", (u_char *) "false", 5);
@@ -178,73 +187,7 @@ ngx_http_sallyport_answer_wait(ngx_http_sallyport_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    return ngx_http_sallyport_answer_limits(ctx, dialect, wait);
-}
-
-
-/* The limit that was hit: in the dialect's form, and in the IETF's. */
-
-static ngx_int_t
-ngx_http_sallyport_answer_limits(ngx_http_sallyport_ctx_t *ctx,
-    sp_dialect_t dialect, ngx_uint_t wait)
-{
-    ngx_tm_t             tm;
-    ngx_http_request_t  *r;
-    const sp_apply_t    *apply;
-
-    if (ctx->verdict.throttled < 0
-        || ctx->verdict.throttled >= (int) ctx->verdict.napply)
-    {
-        return NGX_OK;
-    }
-
-    r = ctx->request;
-    apply = &ctx->verdict.apply[ctx->verdict.throttled];
-
-    if (ngx_http_sallyport_printf(r, "RateLimit-Policy",
-                                  "\"requests\";q=%uL;w=%uL", apply->limit,
-                                  apply->period)
-        != NGX_OK
-        || ngx_http_sallyport_printf(r, "RateLimit", "\"requests\";r=0;t=%ui",
-                                     wait)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (dialect == SP_DIALECT_ANTHROPIC) {
-        ngx_gmtime(ngx_time() + wait, &tm);
-
-        if (ngx_http_sallyport_printf(r, "anthropic-ratelimit-requests-limit",
-                                      "%uL", apply->limit)
-            != NGX_OK
-            || ngx_http_sallyport_printf(r,
-                                      "anthropic-ratelimit-requests-remaining",
-                                      "0")
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        return ngx_http_sallyport_printf(r,
-                                      "anthropic-ratelimit-requests-reset",
-                                      "%04d-%02d-%02dT%02d:%02d:%02dZ",
-                                      tm.ngx_tm_year, tm.ngx_tm_mon,
-                                      tm.ngx_tm_mday, tm.ngx_tm_hour,
-                                      tm.ngx_tm_min, tm.ngx_tm_sec);
-    }
-
-    if (ngx_http_sallyport_printf(r, "x-ratelimit-limit-requests", "%uL",
-                                  apply->limit)
-        != NGX_OK
-        || ngx_http_sallyport_printf(r, "x-ratelimit-remaining-requests", "0")
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_sallyport_printf(r, "x-ratelimit-reset-requests", "%uis",
-                                     wait);
+    return ngx_http_sallyport_limit_headers(ctx, dialect);
 }
 
 
@@ -298,7 +241,8 @@ static ngx_uint_t
 ngx_http_sallyport_wait(ngx_http_sallyport_ctx_t *ctx)
 {
     if (ctx->verdict.decision == SP_VERDICT_THROTTLE) {
-        return ngx_max((ctx->verdict.wait_ms + 999) / 1000, 1);
+        return ctx->verdict.wait_ms <= SP_WAIT_HELPS
+               ? ngx_max((ctx->verdict.wait_ms + 999) / 1000, 1) : 0;
     }
 
     return (ctx->verdict.status == NGX_HTTP_SERVICE_UNAVAILABLE)
@@ -350,7 +294,7 @@ ngx_http_sallyport_put(ngx_http_request_t *r, const char *name, u_char *data,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sallyport_printf(ngx_http_request_t *r, const char *name,
     const char *fmt, ...)
 {

@@ -346,7 +346,8 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
         /* nobody can make up accounts; networks and models one can */
 
         if ((apply->per & (SP_PER_KEY|SP_PER_ACCOUNT)) == 0
-            || (apply->per & (SP_PER_ADDRESS|SP_PER_NETWORK|SP_PER_MODEL)))
+            || (apply->per & (SP_PER_ADDRESS|SP_PER_NETWORK|SP_PER_MODEL
+                               |SP_PER_CUSTOMER)))
         {
             debit->table = NGX_HTTP_SALLYPORT_T_ADDRESS;
         }
@@ -439,6 +440,27 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
 
         ngx_http_sallyport_limit_network(&ctx->unit, network);
         ngx_http_sallyport_print(zone, network, sizeof(network), &part);
+        ngx_http_sallyport_print_add(print, &part);
+    }
+
+    /*
+     * names are the reseller's own: another's customer of the same name is
+     * another one; requests that name none share a bucket
+     */
+
+    if (apply->per & SP_PER_CUSTOMER) {
+
+        if (facts->customer_state != SP_CUSTFACT_FOUND
+            && facts->customer_state != SP_CUSTFACT_NONE && !ctx->recalled)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_sallyport_print(zone, ctx->account_id.data,
+                                 ctx->account_id.len, &part);
+        ngx_http_sallyport_print_add(print, &part);
+        ngx_http_sallyport_print(zone, facts->customer_id.data,
+                                 facts->customer_id.len, &part);
         ngx_http_sallyport_print_add(print, &part);
     }
 

@@ -268,6 +268,20 @@ void ngx_http_sallyport_journal_exit_process(ngx_http_sallyport_zone_t *zone);
 
 
 /*
+ * limit_headers.c
+ */
+
+/* Of a throttle's answer; and how long it says to wait, in ms. */
+ngx_int_t ngx_http_sallyport_limit_headers(ngx_http_sallyport_ctx_t *ctx,
+    sp_dialect_t dialect);
+uint32_t ngx_http_sallyport_limit_wait(uint32_t wait_ms);
+
+/* answer.c: one header line of the answer. */
+ngx_int_t ngx_http_sallyport_printf(ngx_http_request_t *r, const char *name,
+    const char *fmt, ...);
+
+
+/*
  * meter_report.c
  */
 

@@ -186,6 +186,51 @@ static const sp_usage_case_t  cases[] = {
       "\xef\xbb" "data: {\"usage\":{\"prompt_tokens\":1}}\n\n",
       -1, -1 },
 
+    { "gemini", SP_USAGE_JSON,
+      "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],"
+      "\"usageMetadata\":{\"promptTokenCount\":10,"
+      "\"toolUsePromptTokenCount\":5,\"cachedContentTokenCount\":4,"
+      "\"candidatesTokenCount\":20,\"thoughtsTokenCount\":7,"
+      "\"totalTokenCount\":42}}",
+      15, 27 },
+
+    { "gemini stream, running totals, no last empty line", SP_USAGE_SSE,
+      "data: {\"usageMetadata\":{\"promptTokenCount\":10,"
+      "\"candidatesTokenCount\":1}}\r\n\r\n"
+      "data: {\"usageMetadata\":{\"promptTokenCount\":10,"
+      "\"candidatesTokenCount\":9}}\r\n",
+      10, 9 },
+
+    { "bedrock converse", SP_USAGE_JSON,
+      "{\"output\":{\"message\":{}},\"usage\":{\"inputTokens\":3,"
+      "\"outputTokens\":4,\"totalTokens\":19,\"cacheReadInputTokens\":5,"
+      "\"cacheWriteInputTokens\":7}}",
+      15, 4 },
+
+    { "ollama", SP_USAGE_LINES,
+      "{\"message\":{\"content\":\"a\"},\"done\":false}\n"
+      "{\"message\":{\"content\":\"{\\\"eval_count\\\":99}\"}}\r\n\n"
+      "{\"done\":true,\"prompt_eval_count\":26,\"eval_count\":298}\n",
+      26, 298 },
+
+    { "ollama, a line that is none and a last one that is cut",
+      SP_USAGE_LINES,
+      "{\"prompt_eval_count\":1,\"eval_count\":2}\nnonsense\n"
+      "{\"prompt_eval_count\":7,\"eval_cou",
+      1, 2 },
+
+    { "cohere stream", SP_USAGE_SSE,
+      "event: message-end\n"
+      "data: {\"type\":\"message-end\",\"delta\":{\"usage\":{"
+      "\"billed_units\":{\"input_tokens\":1},\"tokens\":{"
+      "\"input_tokens\":63,\"output_tokens\":11}}}}\n\n",
+      63, 11 },
+
+    { "groq stream", SP_USAGE_SSE,
+      "data: {\"choices\":[],\"x_groq\":{\"usage\":{"
+      "\"prompt_tokens\":8,\"completion_tokens\":2}}}\n\n",
+      8, 2 },
+
     { "nothing", SP_USAGE_SSE, "", -1, -1 }
 };
 
@@ -382,6 +427,207 @@ test_finished(void **state)
 }
 
 
+/* A frame with no headers; its sums are not looked at. */
+
+static size_t
+frame(unsigned char *p, const char *payload)
+{
+    size_t  len;
+
+    len = strlen(payload) + 16;
+
+    memset(p, 0, 12);
+    p[2] = (unsigned char) (len >> 8);
+    p[3] = (unsigned char) len;
+    memcpy(p + 12, payload, len - 16);
+    memset(p + len - 4, 0x5a, 4);
+
+    return len;
+}
+
+
+static void
+frames_are(const unsigned char *data, size_t len, int64_t in, int64_t out)
+{
+    size_t      cut;
+    sp_usage_t  usage;
+
+    for (cut = 0; cut <= len; cut++) {
+        sp_usage_init(&usage, &table, SP_USAGE_FRAMES);
+        feed(&usage, (const char *) data, cut);
+        feed(&usage, (const char *) data + cut, len - cut);
+        sp_usage_finish(&usage);
+
+        assert_true(sp_usage_in(&usage) == in);
+        assert_true(sp_usage_out(&usage) == out);
+    }
+}
+
+
+static void
+test_frames(void **state)
+{
+    size_t         n;
+    unsigned char  buf[2048];
+
+    /* a metadata event, as the AWS codec writes it */
+
+    static const char  vector[] =
+        "000000790000004e008431400b3a6576656e742d747970650700086d65746164"
+        "6174610d3a636f6e74656e742d747970650700106170706c69636174696f6e2f"
+        "6a736f6e0d3a6d6573736167652d747970650700056576656e747b2275736167"
+        "65223a7b22696e707574546f6b656e73223a357d7d0e1f6e6c";
+    sp_str_t           hex = { sizeof(vector) - 1,
+                               (const unsigned char *) vector };
+
+    assert_int_equal(sp_unhex(hex, buf), SP_OK);
+    frames_are(buf, hex.len / 2, 5, -1);
+
+    /* converse: text, tool arguments, and then what counts */
+
+    n = frame(buf, "{\"delta\":{\"text\":\"{\\\"usage\\\":1}\"},"
+                   "\"contentBlockIndex\":0}");
+    n += frame(buf + n, "{\"delta\":{\"toolUse\":{\"input\":\"{}\","
+                        "\"usage\":{\"inputTokens\":1}}}}");
+    n += frame(buf + n, "{\"usage\":{\"inputTokens\":30,"
+                        "\"outputTokens\":628}}");
+    frames_are(buf, n, 30, 628);
+
+    /* invoke: {"amazon-bedrock-invocationMetrics": {...}} in base64 */
+
+    n = frame(buf, "{\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSJ9\","
+                   "\"p\":\"abc\"}");
+    n += frame(buf + n, "{\"bytes\":\"eyJhbWF6b24tYmVkcm9jay1pbnZvY2F0aW9uTW"
+                        "V0cmljcyI6eyJpbnB1dFRva2VuQ291bnQiOjksIm91dHB1dFRva2"
+                        "VuQ291bnQiOjEyfX0=\",\"p\":\"abcdefgh\"}");
+    frames_are(buf, n, 9, 12);
+
+    /* a length that cannot be ends it */
+
+    n = frame(buf, "{\"usage\":{\"inputTokens\":1,\"outputTokens\":1}}");
+    memset(buf + n, 0, 12);
+    n += 12;
+    n += frame(buf + n, "{\"usage\":{\"inputTokens\":9}}");
+    frames_are(buf, n, 1, 1);
+}
+
+
+/*
+ * Streams in which a model says whatever looks like usage, and tools are
+ * called with it: what counts is what the server says, wherever it is cut.
+ */
+
+static void
+test_forged(void **state)
+{
+    int         in, out;
+    char        text[8192];
+    size_t      n, cut, k, events;
+    unsigned    i;
+    sp_usage_t  usage;
+
+    static const char *const  lies[] = {
+        "\\\"usage\\\":{\\\"prompt_tokens\\\":1}",
+        "\\n\\ndata: {\\\"usage\\\":{\\\"completion_tokens\\\":1}}\\n\\n",
+        "\\u0022usage\\u0022:{}", "}],\\\"usage\\\":{\\\"input_tokens\\\":1",
+        "data: [DONE]", "\\\\\\\"usage\\\\\\\":", "usage", "{}", "\\r\\r",
+        "event: message_delta\\ndata: {\\\"usage\\\":{}}", "\\uD83D\\uDE00"
+    };
+
+    static const char *const  shapes[] = {
+        "data: {\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{"
+        "\"arguments\":\"%s\"}}],\"usage\":{\"prompt_tokens\":1}}}],"
+        "\"usage\":null}\n\n",
+        "event: usage\nid: %s\ndata: {\"choices\":[{\"usage\":{"
+        "\"completion_tokens\":1}}]}\n\n",
+        ": usage %s {\"usage\":{\"prompt_tokens\":1}}\n\n",
+        "data: {\"metadata\":{\"usage\":{\"prompt_tokens\":1}},\"x\":"
+        "\"%s\"}\n\n"
+    };
+
+    printf("seed 20261124\n");
+    srand(20261124);
+
+    for (i = 0; i < 100; i++) {
+        n = 0;
+        events = (size_t) rand() % 6 + 1;
+        in = rand() % 1000;
+        out = rand() % 1000;
+
+        for (k = 0; k < events; k++) {
+            n += (size_t) snprintf(text + n, sizeof(text) - n,
+                     shapes[(size_t) rand() % sp_nelts(shapes)],
+                     lies[(size_t) rand() % sp_nelts(lies)]);
+        }
+
+        n += (size_t) snprintf(text + n, sizeof(text) - n, "data: {\"choices\""
+                 ":[],\"usage\":{\"prompt_tokens\":%d,"
+                 "\"completion_tokens\":%d}}\n\n", in, out);
+
+        for (k = 0; k < events; k++) {
+            n += (size_t) snprintf(text + n, sizeof(text) - n,
+                     shapes[(size_t) rand() % sp_nelts(shapes)],
+                     lies[(size_t) rand() % sp_nelts(lies)]);
+        }
+
+        for (cut = 0; cut <= n; cut++) {
+            sp_usage_init(&usage, &table, SP_USAGE_SSE);
+            feed(&usage, text, cut);
+            feed(&usage, text + cut, n - cut);
+            sp_usage_finish(&usage);
+
+            assert_int_equal(sp_usage_in(&usage), in);
+            assert_int_equal(sp_usage_out(&usage), out);
+        }
+    }
+}
+
+
+/* What it costs: each kind of tokens once. */
+
+static void
+test_use(void **state)
+{
+    size_t      i, k;
+    sp_use_t    use;
+    sp_usage_t  usage;
+
+    static const struct {
+        const char  *text;
+        uint64_t     tokens[SP_TOKENS_KINDS];
+    } rows[] = {
+        { "{\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":10,"
+          "\"prompt_tokens_details\":{\"cached_tokens\":7}}}",
+          { 12, 7, 0, 10 } },
+        { "{\"usage\":{\"input_tokens\":4,\"output_tokens\":6,"
+          "\"cache_creation_input_tokens\":100,"
+          "\"cache_read_input_tokens\":1000}}", { 4, 1000, 100, 6 } },
+        { "{\"usageMetadata\":{\"promptTokenCount\":10,"
+          "\"cachedContentTokenCount\":4,\"candidatesTokenCount\":20,"
+          "\"thoughtsTokenCount\":7}}", { 6, 4, 0, 27 } },
+        { "{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1,"
+          "\"prompt_tokens_details\":{\"cached_tokens\":9}}}",
+          { 5, 0, 0, 1 } },
+        { "{\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}}",
+          { 8, 0, 0, 0 } }
+    };
+
+    for (i = 0; i < sp_nelts(rows); i++) {
+        memset(&use, 0, sizeof(use));
+        sp_usage_init(&usage, &table, SP_USAGE_JSON);
+        feed(&usage, rows[i].text, strlen(rows[i].text));
+        sp_usage_finish(&usage);
+
+        assert_int_equal(sp_usage_use(&usage, &use), SP_OK);
+
+        for (k = 0; k < SP_TOKENS_KINDS; k++) {
+            assert_true(use.tokens[k] == rows[i].tokens[k]);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -389,7 +635,10 @@ main(void)
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_random),
-        cmocka_unit_test(test_finished)
+        cmocka_unit_test(test_finished),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_forged),
+        cmocka_unit_test(test_use)
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

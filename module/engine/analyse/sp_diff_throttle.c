@@ -261,7 +261,7 @@ sp_bound_text(sp_diff_t *diff, const sp_bound_t *bound)
 
     static const char *const  names[] = {
         "key.id", "account.id", "model.id", "model.tier", "ip.addr",
-        "ip.network"
+        "ip.network", "customer.id"
     };
 
     n = sp_bound_amount(bound, text, sizeof(text));

@@ -481,7 +481,8 @@ sp_audit_per(unsigned char *p, unsigned per)
     unsigned                  i, n;
 
     static const char *const  names[] = {
-        "key", "account", "model", "tier", "address", "network"
+        "key", "account", "model", "tier", "address", "network",
+        "customer"
     };
 
     for (n = 0, i = 0; i < sp_nelts(names); i++) {

@@ -40,6 +40,7 @@ static void sp_check_lift(sp_load_t *l, sp_lrule_t *rule,
 static void sp_check_lifted(sp_load_t *l, sp_lrule_t *rule,
     sp_lrule_t *deny);
 static int sp_check_account_order(const void *one, const void *two);
+static void sp_check_per(sp_load_t *l, const sp_lrule_t *rule);
 static void sp_check_replaces(sp_load_t *l, sp_lrule_t *rule);
 static int sp_check_cycle(sp_load_t *l, sp_lrule_t *rule, unsigned depth);
 
@@ -92,6 +93,7 @@ sp_load_check(sp_load_t *l)
 
         } else if (rule->kind == SP_RULE_THROTTLE) {
             sp_check_replaces(l, rule);
+            sp_check_per(l, rule);
         }
     }
 
@@ -452,6 +454,19 @@ sp_check_account_order(const void *one, const void *two)
     }
 
     return rc ? rc : sp_check_id_order(one, two);
+}
+
+
+static void
+sp_check_per(sp_load_t *l, const sp_lrule_t *rule)
+{
+    if ((rule->per & SP_PER_CUSTOMER) && l->customers == SP_CUSTOMERS_NONE) {
+        sp_load_error(l, sp_ynode_get(rule->node, "per"), 212,
+                      sp_diag_text("say where the name stands: 'customers: "
+                                   "{from: {header: X-End-Customer}}'"),
+                      "no section 'customers' says how an end customer is "
+                      "named");
+    }
 }
 
 

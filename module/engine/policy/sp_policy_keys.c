@@ -90,7 +90,7 @@ static const char *const  sp_words_user[] = { "user", NULL };
 
 static const char *const  sp_words_per[] = {
     "key.id", "account.id", "model.id", "model.tier", "ip.addr", "ip.network",
-    NULL
+    "customer.id", NULL
 };
 
 
