@@ -129,6 +129,9 @@ sp_str_t sp_policy_revision(const sp_policy_t *policy);
 /* SHA-256 over the bytes of every file read, in the order read. */
 const unsigned char *sp_policy_hash(const sp_policy_t *policy);
 
+/* 1 if a rule reads this field: in its condition, or for its rate. */
+int sp_policy_reads(const sp_policy_t *policy, int field);
+
 /* Rules by index, 0..count - 1, over all kinds; ids are unique. */
 int sp_policy_rules(const sp_policy_t *policy);
 sp_str_t sp_policy_rule_id(const sp_policy_t *policy, int rule);

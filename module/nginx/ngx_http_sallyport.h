@@ -137,6 +137,7 @@ struct ngx_http_sallyport_edition_s {
     ngx_http_sallyport_print_t   *throttles; /* by rule; limit.c fills it */
     ngx_http_sallyport_edition_t *next;
     ngx_uint_t                    copied;    /* unsigned  copied:1; */
+    ngx_uint_t                    counts;    /* countries; 0: not looked */
 };
 
 /* The edition in force, to be released; NULL: a candidate that is not there. */

@@ -212,7 +212,9 @@ ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx)
 {
     ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
 
-    if (!ngx_http_sallyport_recall(ctx)) {
+    if (ngx_http_sallyport_signal(ctx, 0) != NGX_OK
+        || !ngx_http_sallyport_recall(ctx))
+    {
         return;
     }
 

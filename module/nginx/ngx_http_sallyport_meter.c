@@ -138,7 +138,7 @@ ngx_http_sallyport_meter_cut(ngx_http_sallyport_meters_sh_t *sh, size_t size)
     ngx_http_sallyport_entry_t  *entry;
 
     static const ngx_uint_t      shares[NGX_HTTP_SALLYPORT_M_TABLES] = {
-        40, 20, 10
+        35, 15, 20
     };
 
     offset = ngx_align(sizeof(ngx_http_sallyport_meters_sh_t),

@@ -12,10 +12,10 @@
  * over, once that is over or nothing is under way.
  *
  *   table     share  holds
- *   ACCOUNT     40%  tallies by key, account and tier
- *   OTHER       20%  other tallies: addresses, networks, models
+ *   ACCOUNT     35%  tallies by key, account and tier
+ *   OTHER       15%  other tallies: addresses, networks, models, customers
+ *   SIGNALS     20%  countries of keys
  *   JOURNAL     30%  what requests under way hold
- *   SIGNALS     10%  countries of keys, accounts of networks
  *
  * The journal has an entry for each request that must be settled, with the
  * process slot of its worker. Whoever finds that worker dead, or silent for
@@ -111,15 +111,15 @@ typedef struct {
 } ngx_http_sallyport_sums_t;
 
 
-/* What one key or network was seen with lately: signal.c. */
+/* Where one key was seen lately: signal.c. */
 #define NGX_HTTP_SALLYPORT_SEEN  26
 
 typedef struct {
     uint64_t                      h[2];
-    uint32_t                      since;    /* minutes, monotonic */
-    uint32_t                      n;
+    uint64_t                      n;
     uint16_t                      code[NGX_HTTP_SALLYPORT_SEEN];
     uint16_t                      minute[NGX_HTTP_SALLYPORT_SEEN];
+                                            /* monotonic, modulo 2^16 */
 } ngx_http_sallyport_signal_t;
 
 
@@ -265,6 +265,15 @@ void ngx_http_sallyport_journal_settle(ngx_http_sallyport_zone_t *zone,
 ngx_int_t ngx_http_sallyport_journal_init_process(ngx_cycle_t *cycle,
     ngx_http_sallyport_zone_t *zone);
 void ngx_http_sallyport_journal_exit_process(ngx_http_sallyport_zone_t *zone);
+
+
+/*
+ * signal.c: sets key.country_count, if the policy reads it. With "take" the
+ * key was found, and this request counts; NGX_DECLINED: without it, the
+ * request must go that way.
+ */
+ngx_int_t ngx_http_sallyport_signal(ngx_http_sallyport_ctx_t *ctx,
+    ngx_uint_t take);
 
 
 /*

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_sallyport_customer.h"
+#include "ngx_http_sallyport_meter.h"
 
 
 static ngx_http_sallyport_found_t ngx_http_sallyport_look_up(
@@ -92,6 +93,10 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
 
     sp_facts_key(&ctx->facts, fact,
                  (fact == SP_KEYFACT_FOUND) ? ctx->key : NULL);
+
+    if (fact == SP_KEYFACT_FOUND) {
+        (void) ngx_http_sallyport_signal(ctx, 1);
+    }
 
     return NGX_OK;
 }

@@ -6,7 +6,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { gate, until, spawnedWorkers, chat } from './lib/harness.mjs';
+import { gate, until, spawnedWorkers, chat, FROM } from './lib/harness.mjs';
 
 
 export const policy = (throttles, prices = '') => `sallyport: 1
@@ -426,3 +426,69 @@ test('hidden usage: events cut anywhere, of every kind of line end',
 
         assert.equal(s['settled tokens'], 21 * 7);
     });
+
+
+test('a key used from many countries within an hour', async (t) => {
+    const g = await gate(t, { workers: 2, policy: `sallyport: 1
+policy: countries
+revision: r1
+deny:
+  - id: shared
+    when: key.country_count > 2
+    reason: LINK_CLUSTER_BLOCKED
+allow:
+  - id: verified
+    when: account.status == verified
+`, geo: undefined });
+
+    await g.enrol('acme');
+    await g.enrol('other', {}, {}, { raw: 'sk-other' });
+
+    const from = async (country, key = 'sk-acme') => (await g.chat(key,
+        'small', { from: FROM[country] })).status;
+
+    for (let round = 0; round < 5; round++) {
+        assert.equal(await from('US'), 200);
+        assert.equal(await from('NL'), 200);
+    }
+
+    assert.equal(await from('KP'), 403, 'the third');
+    assert.equal(await from('US'), 403, 'and it stays so');
+    assert.equal(await from('US', 'sk-other'), 200, 'of this key alone');
+
+    const { text } = await g.call({ path: '/metrics' });
+
+    assert.match(text, /^sallyport_meter_full_total 0$/m);
+});
+
+
+for (const [dialect, path, limit] of [
+    ['openai', '/v1/chat/completions', 'x-ratelimit-limit-tokens'],
+    ['anthropic', '/v1/messages', 'anthropic-ratelimit-tokens-limit']])
+{
+    test(`headers of a limit: ${dialect}`, async (t) => {
+        const g = await metered(t, `
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    rate: 6000/min
+    burst: 200`);
+        const send = () => g.call({ key: 'sk-acme', path,
+            headers: { 'anthropic-version': '2023-06-01' },
+            body: chat('small', { max_tokens: 150 }) });
+
+        g.upstream.hook = (req, res) => res.end(JSON.stringify({ usage: {
+            input_tokens: 20, output_tokens: 150 } })) && true;
+
+        assert.equal((await send()).status, 200);
+
+        const r = await send();
+        const wait = Number(r.headers['retry-after']);
+
+        assert.equal(r.status, 429, r.text);
+        assert.ok(wait >= 1 && wait <= 3, `retry-after ${wait}`);
+        assert.equal(r.headers[limit], '6000');
+        assert.equal(r.headers['ratelimit-policy'], '"tokens";q=6000;w=60');
+        assert.match(r.headers.ratelimit, /^"tokens";r=0;t=\d+$/);
+    });
+}

@@ -182,7 +182,7 @@ throttle:
     burst: 1
 `;
 
-test('429: RateLimitError, with the wait that is true', async (t) => {
+test('429: RateLimitError, with the wait that is true, or a quarter more', async (t) => {
     const slow = await gate(t, { policy: SLOW });
 
     await slow.enrol('acme');
@@ -197,7 +197,7 @@ test('429: RateLimitError, with the wait that is true', async (t) => {
         assert.ok(e instanceof OpenAI.RateLimitError, e.constructor.name);
 
         const wait = Number(e.headers.get('retry-after'));
-        assert.ok(wait >= 8 && wait <= 10, `retry-after ${wait}`);
+        assert.ok(wait >= 8 && wait <= 13, `retry-after ${wait}`);
 
         return true;
     });

@@ -291,3 +291,30 @@ sp_policy_model_tier(const sp_policy_t *policy, sp_str_t model)
 
     return 0;
 }
+
+
+int
+sp_policy_reads(const sp_policy_t *policy, int field)
+{
+    uint32_t          i;
+    const sp_node_t  *node;
+
+    for (i = 0; i < policy->nnodes; i++) {
+        node = sp_image_at(policy, policy->nodes, sp_node_t) + i;
+
+        if (node->field == field
+            || ((node->op == SP_OP_SAME || node->op == SP_OP_WITHIN)
+                && node->other == field))
+        {
+            return 1;
+        }
+    }
+
+    for (i = 0; i < policy->nrules; i++) {
+        if (sp_image_rule(policy, i)->by == field) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
