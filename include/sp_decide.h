@@ -62,7 +62,7 @@ typedef struct {
 
 
 /* One throttle that applies, with what it debits. Times in nanoseconds. */
-typedef struct {
+typedef struct sp_apply_s {
     int32_t   rule;
     uint16_t  reason;    /* of the throttle that it would be */
     uint16_t  status;

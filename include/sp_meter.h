@@ -108,6 +108,18 @@ typedef struct {
 /* Of a rule of kind SP_RULE_THROTTLE. */
 const sp_throttle_t *sp_policy_throttle(const sp_policy_t *policy, int rule);
 
+/* The windows of a rule; 0 of one that is no throttle. */
+int sp_throttle_windows(const sp_policy_t *policy, int rule);
+
+/*
+ * What a window of a throttle is, 0..sp_throttle_windows() - 1, whoever asks:
+ * where it has a row for each value of a field, its limit is 0.
+ */
+struct sp_apply_s;
+
+void sp_throttle_window(const sp_policy_t *policy, int rule, int window,
+    struct sp_apply_s *apply);
+
 /* Names, as in the policy: "tokens", "day". NULL outside. */
 const char *sp_meter_name(unsigned meter);
 const char *sp_window_name(unsigned window);
@@ -155,6 +167,9 @@ sp_rc_t sp_meter_debit(uint64_t cost, uint64_t limit, uint64_t period_s,
 
 /* ns by which a debit of "cost" moves the TAT; never more than it did. */
 uint64_t sp_meter_moves(uint64_t cost, uint64_t limit, uint64_t period_s);
+
+/* The units whose debits make a TAT that is so many ns ahead. */
+uint64_t sp_meter_units(uint64_t ahead, uint64_t limit, uint64_t period_s);
 
 /*
  * The calendar window that "now" (unix seconds) is in, by its end, which is

@@ -102,6 +102,8 @@ extern const sp_cli_verb_t  sp_cli_customer_suspend;
 extern const sp_cli_verb_t  sp_cli_customer_restore;
 extern const sp_cli_verb_t  sp_cli_customer_import;
 extern const sp_cli_verb_t  sp_cli_customer_export;
+extern const sp_cli_verb_t  sp_cli_limits_show;
+extern const sp_cli_verb_t  sp_cli_limits_reset;
 extern const sp_cli_verb_t  sp_cli_audit_key;
 extern const sp_cli_verb_t  sp_cli_audit_seal;
 extern const sp_cli_verb_t  sp_cli_audit_verify;

@@ -63,6 +63,8 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_customer_restore,
     &sp_cli_customer_import,
     &sp_cli_customer_export,
+    &sp_cli_limits_show,
+    &sp_cli_limits_reset,
     &sp_cli_audit_key,
     &sp_cli_audit_seal,
     &sp_cli_audit_verify,

@@ -9,6 +9,7 @@
  */
 
 
+#include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_directives.h"
 
 
@@ -290,6 +291,23 @@ ngx_http_sallyport_set_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->handler = ngx_http_sallyport_health_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_sallyport_set_limits(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "conflicts with another content handler of this location";
+    }
+
+    clcf->handler = ngx_http_sallyport_limits_handler;
 
     return NGX_CONF_OK;
 }

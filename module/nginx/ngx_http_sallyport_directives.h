@@ -34,6 +34,8 @@ char *ngx_http_sallyport_set_state(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_sallyport_set_health(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_sallyport_set_limits(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_sallyport_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

@@ -27,9 +27,6 @@ static ngx_int_t ngx_http_sallyport_limit_print(
     const sp_apply_t *apply, ngx_http_sallyport_print_t *print);
 static void ngx_http_sallyport_limit_network(const sp_addr_t *unit,
     u_char network[16]);
-static void ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
-    ngx_http_sallyport_print_t *print);
 
 
 void
@@ -483,7 +480,7 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
  * each edition.
  */
 
-static void
+void
 ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
     ngx_http_sallyport_print_t *print)

@@ -277,6 +277,21 @@ ngx_int_t ngx_http_sallyport_signal(ngx_http_sallyport_ctx_t *ctx,
 
 
 /*
+ * limits.c: content handler of sallyport_limits, and of who stands in for it.
+ */
+ngx_int_t ngx_http_sallyport_limits_handler(ngx_http_request_t *r);
+
+/* status.c: sends a body that is whole. */
+ngx_int_t ngx_http_sallyport_status_send(ngx_http_request_t *r,
+    ngx_uint_t status, const char *type, ngx_str_t *body);
+
+/* limit.c: the print of a throttle's window. */
+void ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
+    ngx_http_sallyport_print_t *print);
+
+
+/*
  * limit_headers.c
  */
 

@@ -120,6 +120,13 @@ static ngx_command_t  ngx_http_sallyport_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sallyport_limits"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_sallyport_set_limits,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sallyport_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_sallyport_set_metrics,

@@ -25,8 +25,6 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_sallyport_status_method(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sallyport_status_send(ngx_http_request_t *r,
-    ngx_uint_t status, const char *type, ngx_str_t *body);
 static ngx_uint_t ngx_http_sallyport_health_policy(
     ngx_http_sallyport_main_conf_t *smcf);
 static ngx_uint_t ngx_http_sallyport_health_geo(
@@ -230,7 +228,7 @@ ngx_http_sallyport_status_method(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sallyport_status_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *body)
 {

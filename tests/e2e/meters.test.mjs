@@ -4,9 +4,13 @@
 // under way, by rates and by calendar budgets, reserved before a request goes
 // on and settled once when it is over.
 
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { gate, until, spawnedWorkers, chat, FROM } from './lib/harness.mjs';
+import { spawnSync } from 'node:child_process';
+import { gate, until, spawnedWorkers, chat, BUILD, FROM } from './lib/harness.mjs';
 
 
 export const policy = (throttles, prices = '') => `sallyport: 1
@@ -492,3 +496,103 @@ for (const [dialect, path, limit] of [
         assert.match(r.headers.ratelimit, /^"tokens";r=0;t=\d+$/);
     });
 }
+
+
+test('limits of an account: shown and reset by the command', async (t) => {
+    const socket = path.join(fs.mkdtempSync(path.join(os.tmpdir(),
+        'sallyport-')), 'control.sock');
+
+    t.after(() => fs.rmSync(path.dirname(socket), { recursive: true }));
+
+    const g = await metered(t, `
+  - id: day
+    meter: tokens
+    per: [account.id]
+    budget: {by: account.level, 0: 60/day, 1: 60/day, 2: 60/day, 3: 60/day}
+  - id: few
+    meter: requests
+    per: [account.id]
+    rate: 10/min
+    burst: 9
+  - id: money
+    meter: spend
+    per: [account.id, model.tier]
+    budget: 100.5/month
+  - id: slots
+    meter: concurrency
+    per: [account.id]
+    limit: 5
+  - id: by-key
+    meter: requests
+    per: [key.id]
+    rate: 100/min`, { prices: `
+prices:
+  small: {input: 1000, output: 2000}`, http: `
+    server {
+        listen unix:${socket};
+        location /limits { sallyport_limits; }
+    }` });
+    const command = (...args) => spawnSync(path.join(BUILD, 'sallyport'),
+        ['limits', ...args, '--socket', socket], { encoding: 'utf8' });
+    const shown = (...args) => JSON.parse(command(...args, '--format',
+        'json').stdout).limits;
+
+    fs.chmodSync(path.dirname(socket), 0o755);
+    assert.equal((await ask(g, { max_tokens: 5 })).status, 200);
+    await settled(g);
+
+    const { usage } = (await ask(g, { max_tokens: 5 })).json;
+    const one = usage.total_tokens;
+
+    await settled(g);
+
+    const before = shown('show', 'acme');
+    const of = (rows, rule) => rows.find((r) => r.rule === rule);
+
+    assert.equal(of(before, 'day').used, 2 * one);
+    assert.equal(of(before, 'day').limit, undefined);
+    assert.equal(of(before, 'few').used, 2);
+    assert.ok(of(before, 'few').full_in_ms > 9000);
+    assert.deepEqual([of(before, 'slots').used, of(before, 'slots').limit],
+        [0, 5]);
+    assert.equal(of(before, 'by-key'), undefined);
+    assert.equal(before.filter((r) => r.rule === 'money').length, 4);
+    assert.equal(before.filter((r) => r.rule === 'money')
+        .reduce((sum, r) => sum + r.used, 0), 2 * (usage.prompt_tokens * 1000
+        + usage.completion_tokens * 2000));
+    assert.match(command('show', 'acme').stdout,
+        /money .*tier 0 .*spend a month: 0\.\d+ of 100\.500000 in use, until/);
+    assert.match(command('show', 'acme').stdout, /few .* 2 of 10 in use/);
+
+    assert.deepEqual(shown('show', 'nobody').map((r) => r.used),
+        shown('show', 'nobody').map(() => 0));
+
+    // without a name and a reason nothing is changed
+    const refused = command('reset', 'acme');
+
+    assert.notEqual(refused.status, 0);
+    assert.equal(of(shown('show', 'acme'), 'day').used, 2 * one);
+
+    assert.equal(of(shown('reset', 'acme', '--by', 'jo', '--reason',
+        'OPS-17 & more'), 'day').used, 2 * one);
+    assert.equal(of(shown('show', 'acme'), 'day').used, 0);
+    assert.equal(of(shown('show', 'acme'), 'few').used, 0);
+    assert.match(g.errorLog(),
+        /limits of account "acme" were reset by "jo": OPS-17 & more/);
+
+    const away = spawnSync(path.join(BUILD, 'sallyport'), ['limits', 'show',
+        'acme', '--socket', socket + 'x'], { encoding: 'utf8' });
+
+    assert.equal(away.status, 1);
+    assert.match(away.stderr, /does not answer/);
+});
+
+
+test('limits are told on a unix socket only', async (t) => {
+    const g = await metered(t, TOKENS, { locations:
+        'location = /limits { sallyport_limits; }',
+    expectLog: [/unix socket only/] });
+
+    assert.equal((await g.call({ path: '/limits?account=acme' })).status,
+        403);
+});

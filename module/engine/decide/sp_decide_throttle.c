@@ -204,6 +204,35 @@ sp_apply_set(const sp_policy_t *policy, uint32_t i, const sp_rate_t *rate,
 }
 
 
+int
+sp_throttle_windows(const sp_policy_t *policy, int rule)
+{
+    const sp_rule_t  *r;
+
+    r = sp_image_rule(policy, rule);
+
+    return r->kind == SP_RULE_THROTTLE ? (int) r->nwindows : 0;
+}
+
+
+void
+sp_throttle_window(const sp_policy_t *policy, int rule, int window,
+    sp_apply_t *apply)
+{
+    const sp_rule_t  *r;
+
+    r = sp_image_rule(policy, rule);
+
+    sp_apply_set(policy, (uint32_t) rule,
+                 sp_image_at(policy, policy->rates, sp_rate_t) + r->rates
+                 + (uint32_t) window * r->nrates, apply);
+
+    if (r->by != SP_NO_FIELD) {
+        apply->limit = 0;
+    }
+}
+
+
 /* The row for a field's value; without a value, the smallest. */
 
 static const sp_rate_t *

@@ -242,6 +242,17 @@ sp_meter_moves(uint64_t cost, uint64_t limit, uint64_t period_s)
 }
 
 
+uint64_t
+sp_meter_units(uint64_t ahead, uint64_t limit, uint64_t period_s)
+{
+    sp_wide_t  period;
+
+    period = (sp_wide_t) period_s * SP_METER_NANO;
+
+    return sp_meter_narrow(((sp_wide_t) ahead * limit + period - 1) / period);
+}
+
+
 /* Days to the civil date: H. Hinnant, "chrono-compatible date algorithms". */
 
 int64_t
