@@ -502,8 +502,6 @@ test('limits of an account: shown and reset by the command', async (t) => {
     const socket = path.join(fs.mkdtempSync(path.join(os.tmpdir(),
         'sallyport-')), 'control.sock');
 
-    t.after(() => fs.rmSync(path.dirname(socket), { recursive: true }));
-
     const g = await metered(t, `
   - id: day
     meter: tokens
@@ -537,6 +535,7 @@ prices:
     const shown = (...args) => JSON.parse(command(...args, '--format',
         'json').stdout).limits;
 
+    t.after(() => fs.rmSync(path.dirname(socket), { recursive: true }));
     fs.chmodSync(path.dirname(socket), 0o755);
     assert.equal((await ask(g, { max_tokens: 5 })).status, 200);
     await settled(g);
