@@ -483,6 +483,11 @@ test('a store that goes away: what was written is what is said', async (t) => {
 
         const [, id, known, all] = /stopped (?:at|before) '(\w+)': (\d+) of (\d+)/
             .exec(text) ?? assert.fail(text);
+
+        // what was on its way has arrived once nobody but us is connected
+        await until(async () => (await redis.call('CLIENT', 'LIST')).trim()
+            .split('\n').length === 1, 'the connection has ended');
+
         const written = (await redis.call('KEYS', 'sp:data:acct:*')).length;
 
         t.diagnostic(`${bytes} bytes: ${known} known, ${written} written`);
