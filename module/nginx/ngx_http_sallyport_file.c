@@ -301,8 +301,8 @@ ngx_http_sallyport_file_get(ngx_http_sallyport_store_t *store,
                                                              seen->hash),
                                    __ATOMIC_ACQUIRE);
 
-    rc = ngx_http_sallyport_file_copy(store->file,
-                                      kinds[kind], id, copy, &found, &asked, &word);
+    rc = ngx_http_sallyport_file_copy(store->file, kinds[kind], id, copy,
+                                      &found, &asked, &word);
 
     if (rc == NGX_DECLINED) {
         return NGX_HTTP_SALLYPORT_MISSING;
