@@ -6,8 +6,10 @@
 import fs from 'node:fs';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { gate, until, spawnedWorkers, testConfiguration, kid,
     accountFields, keyFields } from './lib/harness.mjs';
+import { COMMAND } from './lib/command.mjs';
 
 const POLICY = fs.readFileSync(new URL('policy.yaml', import.meta.url), 'utf8')
     .replace('burst: 100\n', 'burst: 5000\n');
@@ -86,6 +88,26 @@ test('keys and accounts are those of the file', async (t) => {
         (r) => r.dec === 'allow');
 
     assert.ok(JSON.stringify(record).includes('"acme"'));
+});
+
+
+test('what the command exports of a Redis is such a file', async (t) => {
+    const from = await gate(t, { without: ['nginx'] });
+
+    await from.enrol('acme', { x_note: 'ä "quoted" \\\n€' });
+    await from.enrol('out', { status: 'suspended' });
+    await from.redis.call('HSET', 'sp:data:cust:acme:shop',
+        ...accountFields());
+
+    const text = execFileSync(COMMAND, ['account', 'export', '--all',
+        '--store', `redis://127.0.0.1:${from.redis.port}/0`],
+    { encoding: 'utf8' });
+    const g = await filed(t, text);
+
+    assert.equal(await g.status('acme'), 200);
+    assert.equal(await g.status('out'), 403);
+    assert.equal(await g.status('nobody'), 401);
+    assert.match(g.errorLog(), /2 keys, 2 accounts and 1 customers are in/);
 });
 
 
