@@ -595,3 +595,98 @@ test('limits are told on a unix socket only', async (t) => {
     assert.equal((await g.call({ path: '/limits?account=acme' })).status,
         403);
 });
+
+
+// The race by which a proxy that adds up after the answer lets many through
+// (BerriAI/litellm issue 34732): all are tested and debited at once here.
+test('64 clients race for one budget', async (t) => {
+    const rounds = Number(process.env.METER_ROUNDS ?? 20);
+    const g = await metered(t, Array.from({ length: rounds }, (_, n) => `
+  - id: round-${n}
+    when: model.id == "m-${n}"
+    meter: tokens
+    per: [account.id]
+    budget: 400/day`).join(''), { workers: 2, bodyBuffer: '16k' });
+
+    g.upstream.hook = (req, res, raw) => {
+        res.setHeader('content-type', 'application/json');
+        res.end(JSON.stringify({ usage: { prompt_tokens: 20,
+            completion_tokens: JSON.parse(raw).max_tokens } }));
+        return true;
+    };
+
+    for (let n = 0; n < rounds; n++) {
+        const before = g.upstream.arrivals.length;
+
+        await Promise.all(Array.from({ length: 64 }, () => g.call({
+            key: 'sk-acme', body: chat(`m-${n}`, { max_tokens: 60 }) })));
+
+        // an estimate of 20 or so and 60: at most five at once
+        const passed = g.upstream.arrivals.length - before;
+
+        assert.ok(passed * 80 <= 400 + 80 && passed >= 4,
+            `round ${n}: ${passed}`);
+    }
+
+    await settled(g);
+});
+
+
+test('random aborts leave nothing behind', async (t) => {
+    const aborts = Number(process.env.METER_ABORTS ?? 300);
+    const g = await metered(t, `
+  - id: slots
+    meter: concurrency
+    per: [account.id]
+    limit: 40
+  - id: tokens
+    meter: tokens
+    per: [account.id]
+    budget: 900000000/day
+    rate: 900000000/min
+  - id: bytes
+    meter: bytes
+    per: [ip.network, model.id]
+    budget: 900000000/month`, { workers: 2, checkLedger: false });
+    let seed = 20261124;
+    const random = (n) => {
+        seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+        return (seed >> 8) % n;
+    };
+
+    t.diagnostic(`seed ${seed}`);
+    g.upstream.gap = 1;
+
+    for (let n = 0; n < aborts; n += 30) {
+        await Promise.all(Array.from({ length: 30 }, async () => {
+            const gone = new AbortController();
+            const timer = setTimeout(() => gone.abort(), random(40));
+
+            try {
+                const r = await fetch(g.url + '/v1/chat/completions', {
+                    method: 'POST', signal: gone.signal,
+                    body: JSON.stringify(chat('small',
+                        { stream: random(2) === 1, max_tokens: 15 })),
+                    headers: { authorization: 'Bearer sk-acme',
+                        'content-type': 'application/json',
+                        'x-forwarded-for': '8.8.8.8' } });
+
+                await r.text();
+            } catch {
+                // gone
+            }
+
+            clearTimeout(timer);
+        }));
+    }
+
+    const s = await settled(g);
+
+    assert.ok(s.opened === undefined && s['reserved tokens'] > 0);
+
+    // every slot is free again
+    const all = await Promise.all(Array.from({ length: 40 }, () => ask(g)));
+
+    assert.ok(all.every((r) => r.status === 200));
+    await settled(g);
+});
