@@ -120,19 +120,20 @@ typedef struct {
  * Durations are "now" minus the record's time, in seconds. For *_expired_for
  * the time is that of the (exclusive) expiry: 0 at the first second at which
  * it is over, negative while it lasts. Facts whose source this version does
- * not have stay unknown: ip.region, .asn, .tor and their kin, and
- * key.country_count.
+ * not have stay unknown: key.country_count.
  */
 
 /* All unknown; body facts pending. */
 void sp_facts_init(sp_facts_t *facts, int64_t now);
 
 /*
- * ip.*: "geo" NULL means no database is configured: unknown. So is the country
- * of any address that is not public. "addr" must outlive "facts".
+ * ip.*: what no database of "geo" knows stays unknown, and so does all of them
+ * with NULL, and for any address that is not public. The country is that of
+ * the country database, or of the city database where there is none; the
+ * region is always the latter's. "addr" must outlive "facts".
  */
 void sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
-    sp_ip_class_t class, const sp_geo_t *geo);
+    sp_ip_class_t class, const sp_geo_set_t *geo);
 
 /* "param" is what sp_route_find() set it to. Before sp_facts_body(). */
 void sp_facts_route(sp_facts_t *facts, sp_route_rc_t state, int route,

@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "check_nginx.h"
+#include "geo.h"
 #include "policy_open.h"
 
 
@@ -27,6 +28,8 @@ typedef enum {
 static int sp_cli_check_run(const sp_cli_args_t *args);
 static int sp_cli_check_format(const sp_cli_args_t *args);
 static int sp_cli_check_print(const sp_check_t *check, int format);
+static sp_rc_t sp_cli_check_geo(const sp_cli_geo_t *geo,
+    const sp_policy_t *policy, int64_t now);
 static void sp_cli_check_text(const sp_check_t *check);
 static void sp_cli_check_analysis(const sp_analysis_t *analysis);
 
@@ -36,6 +39,7 @@ static const sp_cli_opt_t  sp_cli_check_opts[] = {
     { "nginx", "FILE|-", "check what `nginx -T` prints, not a policy" },
     { "format", "text|json|sarif", "how to print what was found (text)" },
     { "regions", NULL, "the gate's GeoIP database has subdivisions" },
+    SP_CLI_GEO_OPT,
     { "now", "TIME", "check as of this time: dated rules, review dates" },
     { NULL, NULL, NULL }
 };
@@ -46,7 +50,8 @@ const sp_cli_verb_t  sp_cli_check = {
     "FILE|DIR [--strict] [--format text|json|sarif] [--regions] [--now TIME]",
     "Checks a policy and says what is wrong, where, and what would fit",
     "DIR means DIR/policy.yaml. The policy is read by the same loader as in\n"
-    "the gate: what passes here loads there. Then it is analysed as a whole,\n"
+    "the gate: what passes here loads there, with the databases of --geo (or\n"
+    "--regions: with one of cities). Then it is analysed as a whole,\n"
     "over all requests at once: rules that can never match, that others make\n"
     "useless, exceptions that open nothing; and each of its invariants is\n"
     "proved, or refuted with a request for `sallyport explain`. `sallyport\n"
@@ -75,6 +80,7 @@ sp_cli_check_run(const sp_cli_args_t *args)
     sp_check_t         check;
     sp_diags_t         diags;
     sp_policy_t       *policy;
+    sp_cli_geo_t       geo;
     sp_analysis_t      analysis;
     sp_policy_opts_t   opts;
 
@@ -87,7 +93,6 @@ sp_cli_check_run(const sp_cli_args_t *args)
     memset(&opts, 0, sizeof(opts));
     memset(&analysis, 0, sizeof(analysis));
     opts.now = (int64_t) time(NULL);
-    opts.has_regions = sp_cli_opt(args, "regions") != NULL;
 
     if (sp_cli_now(args, &opts.now) != SP_OK) {
         return SP_CLI_USAGE;
@@ -109,6 +114,15 @@ sp_cli_check_run(const sp_cli_args_t *args)
         return SP_CLI_REFUSED;
     }
 
+    if (sp_cli_geo_open(&geo, sp_cli_opt(args, "geo")) != SP_OK) {
+        sp_cli_geo_close(&geo);
+        free(file);
+        return SP_CLI_REFUSED;
+    }
+
+    opts.has_regions = sp_cli_opt(args, "regions") != NULL
+                       || sp_cli_geo_regions(&geo);
+
     sp_diags_init(&diags);
     policy = sp_policy_load_analysed(file, &opts, &diags, &analysis);
 
@@ -122,9 +136,48 @@ sp_cli_check_run(const sp_cli_args_t *args)
 
     rc = sp_cli_check_print(&check, format);
 
+    if (policy != NULL && sp_cli_check_geo(&geo, policy, opts.now) != SP_OK) {
+        rc = SP_CLI_REFUSED;
+    }
+
+    sp_cli_geo_close(&geo);
     sp_diags_free(&diags);
     free(policy);
     free(file);
+
+    return rc;
+}
+
+
+/* A database that the policy lets no gate use, because it is too old. */
+
+static sp_rc_t
+sp_cli_check_geo(const sp_cli_geo_t *geo, const sp_policy_t *policy,
+    int64_t now)
+{
+    int64_t   age, old;
+    sp_rc_t   rc;
+    unsigned  i;
+
+    rc = SP_OK;
+    age = sp_policy_max_age(policy, SP_AGED_GEOIP);
+
+    for (i = 0; age >= 0 && i < SP_GEO_KINDS; i++) {
+
+        if (geo->open[i] == NULL) {
+            continue;
+        }
+
+        old = now - (int64_t) sp_geo_info(geo->open[i])->build_epoch;
+
+        if (old > age) {
+            sp_cli_error("--geo '%s': built %lld days ago, sources: geoip: "
+                         "max_age lets it be %lld: its facts are unknown",
+                         geo->files[i], (long long) old / 86400,
+                         (long long) age / 86400);
+            rc = SP_ERROR;
+        }
+    }
 
     return rc;
 }

@@ -13,6 +13,7 @@
 #include "sp_diag.h"
 
 #include "explain.h"
+#include "geo.h"
 
 
 static int sp_cli_explain_run(const sp_cli_args_t *args);
@@ -34,7 +35,7 @@ static void sp_explain_model(sp_explain_t *explain);
 static const sp_cli_opt_t  sp_cli_explain_opts[] = {
     { "request", "FILE|-", "the request as JSON; - is standard input" },
     { "batch", "FILE|-", "many requests, one a line; one short line for each" },
-    { "geo", "FILE", "a country database, for \"ip\" as an address" },
+    SP_CLI_GEO_OPT,
     { "account", "ID", "take this account's record from the store" },
     { "now", "TIME", "decide as of this time" },
     { "expect", "allow|deny", "exit with 3 if the answer is another" },
@@ -47,7 +48,7 @@ static const sp_cli_opt_t  sp_cli_explain_opts[] = {
 
 const sp_cli_verb_t  sp_cli_explain = {
     "explain",
-    "POLICY --request FILE|- | --batch FILE|- [--geo FILE] [OPTIONS]",
+    "POLICY --request FILE|- | --batch FILE|- [--geo DATABASES] [OPTIONS]",
     "Decides one request and shows why",
     "The request is a JSON object; every member may be left out:\n\n"
     "  now      \"2026-11-23T12:00:00Z\"\n"
@@ -66,6 +67,7 @@ const sp_cli_verb_t  sp_cli_explain = {
     "to be a good one. Limits are listed, not counted.\n\n"
     "With --batch each line of the file is one request, and each line of the\n"
     "answer one decision as JSON: verdict, reason, matching rules, limits.\n\n"
+    SP_CLI_GEO_HELP "\n"
     "  echo '{\"ip\": {\"country\": \"SE\"}, \"model\": \"small\",\n"
     "    \"facts\": {\"account.status\": \"verified\"}}' |\n"
     "  sallyport explain policy/ --request -\n",
@@ -126,37 +128,31 @@ static int
 sp_cli_explain_run(const sp_cli_args_t *args)
 {
     int            rc, expected;
-    char           err[256];
-    sp_geo_t      *geo;
-    const char    *file;
     sp_stored_t    stored;
     sp_policy_t   *policy;
+    sp_cli_geo_t   geo;
     sp_request_t  *request;
 
-    geo = NULL;
     policy = NULL;
     rc = SP_CLI_REFUSED;
     memset(&stored, 0, sizeof(stored));
     request = sp_cli_alloc(sizeof(*request));
     request->now = (int64_t) time(NULL);
 
+    memset(&geo, 0, sizeof(geo));
+
     if (sp_explain_options(args, request, &expected) != SP_OK) {
         free(request);
         return SP_CLI_USAGE;
     }
 
-    file = sp_cli_opt(args, "geo");
-
-    if (file != NULL) {
-        geo = sp_geo_open(file, NULL, (uint64_t) time(NULL), err, sizeof(err));
-
-        if (geo == NULL) {
-            sp_cli_error("--geo '%s': %s", file, err);
-            goto done;
-        }
+    if (sp_cli_geo_open(&geo, sp_cli_opt(args, "geo")) != SP_OK) {
+        goto done;
     }
 
-    request->geo = geo;
+    if (sp_cli_opt(args, "geo") != NULL) {
+        request->geo = &geo.set;
+    }
 
     if (sp_cli_opt(args, "account") != NULL) {
         if (sp_explain_account(args, &stored) != SP_OK) {
@@ -189,10 +185,7 @@ sp_cli_explain_run(const sp_cli_args_t *args)
 
 done:
 
-    if (geo != NULL) {
-        sp_geo_close(geo);
-    }
-
+    sp_cli_geo_close(&geo);
     sp_request_free(request);
     sp_stored_free(&stored);
     free(request);
@@ -299,7 +292,8 @@ sp_explain_policy(const char *path, const sp_request_t *request)
 
     memset(&opts, 0, sizeof(opts));
     opts.now = request->now;
-    opts.has_regions = (request->geo == NULL);
+    opts.has_regions = request->geo == NULL
+                       || request->geo->db[SP_GEO_CITY] != NULL;
 
     sp_diags_init(&diags);
     policy = sp_policy_load(file, &opts, &diags);

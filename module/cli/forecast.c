@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "forecast.h"
+#include "geo.h"
 #include "policy_open.h"
 
 
@@ -21,7 +22,7 @@
 static int sp_cli_forecast_run(const sp_cli_args_t *args);
 static sp_rc_t sp_forecast_options(sp_forecast_t *forecast,
     const sp_cli_args_t *args);
-static sp_rc_t sp_forecast_geo(sp_forecast_t *forecast, const char *file);
+static sp_rc_t sp_forecast_geo(sp_forecast_t *forecast, const char *text);
 static void sp_forecast_policy(sp_forecast_t *forecast);
 static void sp_forecast_event(sp_forecast_t *forecast, int64_t at,
     const char *what, sp_str_t name, const char *kind);
@@ -37,7 +38,7 @@ static const sp_cli_opt_t  sp_cli_forecast_opts[] = {
     { "accounts", "FILE|-", "accounts as JSON lines: {\"id\": ..., fields}" },
     { "from", "COUNTRY", "they all call from there, not each from its home" },
     { "list", NULL, "name the accounts that lose access, and when" },
-    { "geo", "FILE", "the country database: when it gets too old" },
+    SP_CLI_GEO_OPT,
     { "now", "TIME", "look ahead from this time" },
     { "format", "text|json", "how to print it (text)" },
     SP_STORE_OPTS,
@@ -50,7 +51,7 @@ const sp_cli_verb_t  sp_cli_forecast = {
     "POLICY [--days N] [--accounts FILE | --store URL] [OPTIONS]",
     "Says what will change in the next days if nobody does anything",
     "Rules, lists and exceptions that begin or end, lists that are to be reviewed,\n"
-    "the GeoIP database that gets older than the policy lets it (--geo), and with\n"
+    "GeoIP databases that get older than the policy lets them (--geo), and with\n"
     "--accounts or --store how many accounts lose a model tier: each is decided\n"
     "for each day as a call from its home, with an active key. From a store all\n"
     "accounts are read with SCAN, a page at a time. Memory does not grow with\n"
@@ -205,34 +206,48 @@ sp_forecast_options(sp_forecast_t *forecast, const sp_cli_args_t *args)
 
 
 static sp_rc_t
-sp_forecast_geo(sp_forecast_t *forecast, const char *file)
+sp_forecast_geo(sp_forecast_t *forecast, const char *text)
 {
-    char          err[256];
-    int64_t       age, old;
-    sp_geo_t     *geo;
+    unsigned       i;
+    int64_t        age, old;
+    sp_str_t       name;
+    sp_cli_geo_t   geo;
 
-    geo = sp_geo_open(file, NULL, (uint64_t) time(NULL), err, sizeof(err));
-
-    if (geo == NULL) {
-        sp_cli_error("--geo '%s': %s", file, err);
+    if (sp_cli_geo_open(&geo, text) != SP_OK) {
+        sp_cli_geo_close(&geo);
         return SP_ERROR;
     }
 
     age = sp_policy_max_age(forecast->policy, SP_AGED_GEOIP);
-    old = (int64_t) sp_geo_info(geo)->build_epoch + age;
-    sp_geo_close(geo);
 
-    if (age < 0) {
-        sp_forecast_event(forecast, forecast->now, "may be of any age "
-                          "(sources: geoip: max_age is not set)",
-                          sp_cstr(file), "database");
+    for (i = 0; i < SP_GEO_KINDS; i++) {
 
-    } else {
-        sp_forecast_event(forecast, old <= forecast->now ? forecast->now : old,
-                          old <= forecast->now ? "is too old already: its "
-                          "facts are unknown" : "gets too old: its facts "
-                          "become unknown", sp_cstr(file), "database");
+        if (geo.open[i] == NULL) {
+            continue;
+        }
+
+        name = sp_cstr(geo.files[i]);
+
+        if (age < 0) {
+            sp_forecast_event(forecast, forecast->now, "may be of any age "
+                              "(sources: geoip: max_age is not set)",
+                              name, "database");
+            continue;
+        }
+
+        old = (int64_t) sp_geo_info(geo.open[i])->build_epoch + age;
+
+        if (old <= forecast->now) {
+            sp_forecast_event(forecast, forecast->now, "is too old already: "
+                              "its facts are unknown", name, "database");
+
+        } else {
+            sp_forecast_event(forecast, old, "gets too old: its facts become "
+                              "unknown", name, "database");
+        }
     }
+
+    sp_cli_geo_close(&geo);
 
     return SP_OK;
 }

@@ -24,7 +24,7 @@ typedef struct {
     json_t            *json;
     sp_facts_t         facts;
     int64_t            now;
-    const sp_geo_t    *geo;          /* NULL: none */
+    const sp_geo_set_t  *geo;        /* NULL: none */
     sp_addr_t          addr;
     sp_key_t           key;
     sp_account_t       account;

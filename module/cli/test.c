@@ -10,6 +10,7 @@
 #include <regex.h>
 #include <stdlib.h>
 
+#include "geo.h"
 #include "policy_open.h"
 #include "test.h"
 
@@ -34,6 +35,8 @@ typedef struct {
     size_t                checks;
     size_t                failed;
     size_t                wrong;       /* files that cannot be read */
+    sp_cli_geo_t          databases;   /* of --geo */
+    const sp_geo_set_t   *geo;         /* the same; NULL: no --geo */
     json_t               *results;
     sp_tested_t          *tested;
 
@@ -61,6 +64,7 @@ static const sp_cli_opt_t  sp_cli_test_opts[] = {
     { "coverage", NULL, "say which rules and tests no case exercises" },
     { "suggest", NULL, "print a case for each of those" },
     { "min-coverage", "PERCENT", "fail below that" },
+    SP_CLI_GEO_OPT,
     { "format", "text|json", "how to print it (text)" },
     { NULL, NULL, NULL }
 };
@@ -111,7 +115,10 @@ const sp_cli_verb_t  sp_cli_test = {
     "  after       of a 'burst: {count: 700, over: 10s}': how many pass\n\n"
     "--coverage counts a rule as covered if it matched in one case and did not\n"
     "in another, and each test in a condition if it alone made the difference,\n"
-    "both ways. Exit code 0: all as expected; 1: not, or a file is wrong.\n\n"
+    "both ways. With --geo an ip.addr is looked up, and what it says of the\n"
+    "address need not be given.\n\n"
+    SP_CLI_GEO_HELP "\n"
+    "Exit code 0: all as expected; 1: not, or a file is wrong.\n\n"
     "  sallyport test policy/\n"
     "  sallyport test --coverage --suggest policy/tests/default_test.yaml\n",
     sp_cli_test_opts,
@@ -139,6 +146,14 @@ sp_cli_test_run(const sp_cli_args_t *args)
     }
 
     rc = SP_CLI_REFUSED;
+
+    if (sp_cli_geo_open(&tests->databases, sp_cli_opt(args, "geo")) != SP_OK) {
+        goto done;
+    }
+
+    if (sp_cli_opt(args, "geo") != NULL) {
+        tests->geo = &tests->databases.set;
+    }
 
     for (i = 0; i < args->nargs; i++) {
         if (sp_test_find(&tests->files, args->args[i]) != SP_OK) {
@@ -335,6 +350,7 @@ sp_tests_decide(sp_tests_t *tests, const sp_test_case_t *one,
 
     request = &tests->request;
     memset(request, 0, sizeof(*request));
+    request->geo = tests->geo;
 
     json = sp_test_request(&tests->file, result->policy, one);
 
@@ -366,6 +382,7 @@ sp_tests_decide(sp_tests_t *tests, const sp_test_case_t *one,
     sp_request_free(request);
 
     memset(request, 0, sizeof(*request));
+    request->geo = tests->geo;
     request->now = one->now;
     request->policy = result->policy;
     request->json = json;
@@ -538,6 +555,7 @@ sp_tests_free(sp_tests_t *tests)
         regfree(&tests->run);
     }
 
+    sp_cli_geo_close(&tests->databases);
     json_decref(tests->results);
     free(tests->files.names);
     free(tests);

@@ -62,6 +62,7 @@ static void step_screened(request_t *request);
 
 
 static sp_geo_t      *geo;
+static sp_geo_set_t   geo_set;
 static sp_pepper_t    pepper;
 static sp_policy_t   *policy;
 static request_t      requests[REQUESTS];
@@ -89,6 +90,7 @@ main(int argc, char **argv)
     now = (int64_t) time(NULL);
     policy = load(argv[1]);
     geo = sp_geo_open(argv[2], NULL, (uint64_t) now, err, sizeof(err));
+    geo_set.db[SP_GEO_COUNTRY] = geo;
 
     if (geo == NULL) {
         fprintf(stderr, "%s\n", err);
@@ -411,7 +413,7 @@ step_facts(request_t *request)
     }
 
     sp_facts_init(facts, now);
-    sp_facts_address(facts, &request->addr, SP_IP_PUBLIC, geo);
+    sp_facts_address(facts, &request->addr, SP_IP_PUBLIC, &geo_set);
     sp_facts_route(facts, SP_ROUTE_FOUND, route, none);
     sp_facts_key(facts, SP_KEYFACT_FOUND, &request->key);
     sp_facts_account(facts, SP_ACCTFACT_FOUND, &request->account);

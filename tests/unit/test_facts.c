@@ -141,6 +141,7 @@ test_address(void **state)
     char                         err[256];
     size_t                       len, i;
     sp_geo_t                    *geo;
+    sp_geo_set_t                 set;
     unsigned char               *bytes;
     static mmdb_w_t              w;
     static const char *const     path[] = { "country_code", NULL };
@@ -172,12 +173,14 @@ test_address(void **state)
     geo = sp_geo_open(file, NULL, NOW, err, sizeof(err));
     unlink(file);
     assert_non_null(geo);
+    memset(&set, 0, sizeof(set));
+    set.db[SP_GEO_COUNTRY] = geo;
 
     for (i = 0; i < sp_nelts(rows); i++) {
         sp_facts_init(&facts, NOW);
         assert_int_equal(sp_addr_parse(sp_cstr(rows[i].addr), &addr), SP_OK);
         assert_int_equal(sp_addr_class(&addr), rows[i].class);
-        sp_facts_address(&facts, &addr, rows[i].class, geo);
+        sp_facts_address(&facts, &addr, rows[i].class, &set);
         assert_int_equal(state_of(SP_F_IP_COUNTRY), rows[i].country);
         assert_int_equal(state_of(SP_F_IP_CLASS), SP_FACT_KNOWN);
         assert_int_equal(facts.v[SP_F_IP_CLASS].u.i, rows[i].class);
@@ -195,7 +198,7 @@ test_address(void **state)
         assert_int_equal(state_of(SP_F_IP_COUNTRY), SP_FACT_UNKNOWN);
     }
 
-    sp_facts_address(&facts, &addr, SP_IP_NONE, geo);
+    sp_facts_address(&facts, &addr, SP_IP_NONE, &set);
     assert_int_equal(state_of(SP_F_IP_ADDR), SP_FACT_UNKNOWN);
     assert_int_equal(state_of(SP_F_IP_COUNTRY), SP_FACT_UNKNOWN);
     assert_int_equal(facts.v[SP_F_IP_CLASS].u.i, SP_IP_NONE);

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the country look-up. A database is copied into memory
- * of this process and read through from end to end before it is believed.
+ * This file contains the look-up of addresses. A database is copied into
+ * memory of this process and read through from end to end before it is believed.
  */
 
 
@@ -20,19 +20,24 @@
 #include "sp_geo_room.h"
 
 
-static sp_rc_t sp_geo_set_path(sp_geo_t *geo, const char *path);
+static sp_geo_t *sp_geo_map(sp_geo_kind_t kind, const char *file, char *err,
+    size_t errlen);
+static sp_geo_t *sp_geo_learned(sp_geo_t *geo, const char *file,
+    const char *const *paths, char *err, size_t errlen);
+static sp_geo_t *sp_geo_nothing(sp_geo_t *geo, const char *file, char *err,
+    size_t errlen);
 static void sp_geo_flat(sp_geo_t *geo);
-static sp_geo_rc_t sp_geo_leaf(const void *data, MMDB_entry_s entry,
-    sp_place_t *country);
+static sp_geo_answer_t sp_geo_leaf(const void *data, MMDB_entry_s entry);
 static sp_geo_t *sp_geo_refuse(sp_geo_t *geo, char *err, size_t errlen,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static inline sp_geo_rc_t sp_geo_rc(sp_geo_answer_t answer, uint32_t *value);
 static inline uint32_t sp_geo_word(const sp_addr_t *addr, unsigned at);
 static inline const sp_geo_flat_t *sp_geo_key(const sp_geo_t *geo,
     const sp_addr_t *addr, uint64_t *key);
 
 
-static const char *const  sp_geo_layouts[] = {
-    "country_code", "country.iso_code"
+const char *const  sp_geo_kind_names[SP_GEO_KINDS] = {
+    "country", "city", "asn", "anonymous"
 };
 
 
@@ -40,42 +45,23 @@ sp_geo_t *
 sp_geo_open(const char *file, const char *path, uint64_t now, char *err,
     size_t errlen)
 {
-    int        fd, rc;
-    char       name[64];
-    size_t     i, n;
-    uint64_t   countries;
+    const char  *paths[SP_GEO_PATHS] = { path };
+
+    return sp_geo_open_kind(SP_GEO_COUNTRY, file, paths, now, err, errlen);
+}
+
+
+sp_geo_t *
+sp_geo_open_kind(sp_geo_kind_t kind, const char *file,
+    const char *const *paths, uint64_t now, char *err, size_t errlen)
+{
     sp_geo_t  *geo;
 
-    fd = sp_geo_copy(file, err, errlen);
-
-    if (fd == -1) {
-        return NULL;
-    }
-
-    geo = calloc(1, sizeof(sp_geo_t));
+    geo = sp_geo_map(kind, file, err, errlen);
 
     if (geo == NULL) {
-        (void) close(fd);
-        return sp_geo_refuse(NULL, err, errlen, "no memory");
+        return NULL;
     }
-
-    /* The library maps the copy; the mapping outlives the descriptor. */
-
-    (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    rc = MMDB_open(name, MMDB_MODE_MMAP, &geo->mmdb);
-    (void) close(fd);
-
-    if (rc != MMDB_SUCCESS) {
-        free(geo);
-        return sp_geo_refuse(NULL, err, errlen, "\"%s\" is no usable MaxMind "
-                             "DB: %s", file, MMDB_strerror(rc));
-    }
-
-    geo->info.database_type = geo->mmdb.metadata.database_type;
-    geo->info.build_epoch = geo->mmdb.metadata.build_epoch;
-    geo->info.ip_version = geo->mmdb.metadata.ip_version;
-    geo->info.node_count = geo->mmdb.metadata.node_count;
-    geo->info.path = geo->path;
 
     if (geo->info.database_type == NULL
         || (geo->info.ip_version != 4 && geo->info.ip_version != 6)
@@ -92,32 +78,102 @@ sp_geo_open(const char *file, const char *path, uint64_t now, char *err,
                              (unsigned long long) now);
     }
 
-    n = path == NULL ? sp_nelts(sp_geo_layouts) : 1;
+    return sp_geo_learned(geo, file, paths, err, errlen);
+}
 
-    for (i = 0; i < n; i++) {
 
-        if (sp_geo_set_path(geo, path == NULL ? sp_geo_layouts[i] : path)
-            != SP_OK)
-        {
-            return sp_geo_refuse(geo, err, errlen, "\"%s\" is no look-up "
-                                 "path", path);
-        }
+/* The library maps the copy; the mapping outlives the descriptor. */
 
-        if (sp_geo_check(geo, &countries) != SP_OK) {
-            return sp_geo_refuse(geo, err, errlen, "\"%s\" is damaged", file);
-        }
+static sp_geo_t *
+sp_geo_map(sp_geo_kind_t kind, const char *file, char *err, size_t errlen)
+{
+    int        fd, rc;
+    char       name[64];
+    sp_geo_t  *geo;
 
-        if (countries > 0) {
-            sp_geo_flat(geo);
-            return geo;
-        }
+    fd = sp_geo_copy(file, err, errlen);
+
+    if (fd == -1) {
+        return NULL;
     }
 
+    geo = calloc(1, sizeof(sp_geo_t));
+
+    if (geo == NULL) {
+        (void) close(fd);
+        return sp_geo_refuse(NULL, err, errlen, "no memory");
+    }
+
+    (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    rc = MMDB_open(name, MMDB_MODE_MMAP, &geo->mmdb);
+    (void) close(fd);
+
+    if (rc != MMDB_SUCCESS) {
+        free(geo);
+        return sp_geo_refuse(NULL, err, errlen, "\"%s\" is no usable MaxMind "
+                             "DB: %s", file, MMDB_strerror(rc));
+    }
+
+    geo->kind = kind;
+    geo->info.database_type = geo->mmdb.metadata.database_type;
+    geo->info.build_epoch = geo->mmdb.metadata.build_epoch;
+    geo->info.ip_version = geo->mmdb.metadata.ip_version;
+    geo->info.node_count = geo->mmdb.metadata.node_count;
+
+    return geo;
+}
+
+
+static sp_geo_t *
+sp_geo_learned(sp_geo_t *geo, const char *file, const char *const *paths,
+    char *err, size_t errlen)
+{
+    uint64_t     good;
+    const char  *bad;
+
+    if (sp_geo_set_paths(geo, paths, &bad) != SP_OK) {
+        return sp_geo_refuse(geo, err, errlen, "\"%s\" is no look-up path",
+                             bad);
+    }
+
+    if (sp_geo_check(geo, &good) != SP_OK) {
+        return sp_geo_refuse(geo, err, errlen, "\"%s\" is damaged", file);
+    }
+
+    if (good == 0) {
+        return sp_geo_nothing(geo, file, err, errlen);
+    }
+
+    sp_geo_flat(geo);
+
+    return geo;
+}
+
+
+static sp_geo_t *
+sp_geo_nothing(sp_geo_t *geo, const char *file, char *err, size_t errlen)
+{
+    const sp_geo_places_t  *places;
+
+    static const struct {
+        const char     *what;
+        sp_geo_path_t   path;
+    } asked[SP_GEO_KINDS] = {
+        { "country", SP_GEO_P_COUNTRY },
+        { "subdivision of a country", SP_GEO_P_REGION },
+        { "autonomous system", SP_GEO_P_ASN },
+        { "flag of anonymizers", SP_GEO_P_TOR }
+    };
+
+    places = &geo->places[asked[geo->kind].path];
+
     return sp_geo_refuse(geo, err, errlen, "\"%s\", of type \"%.64s\", has "
-                         "no country at \"%s\"%s", file,
-                         geo->info.database_type,
-                         path == NULL ? sp_geo_layouts[0] : path,
-                         path == NULL ? " nor at \"country.iso_code\"" : "");
+                         "no %s at \"%s\"%s%s%s", file,
+                         geo->info.database_type, asked[geo->kind].what,
+                         places->lookups[0].text,
+                         places->n > 1 ? " nor at \"" : "",
+                         places->n > 1 ? places->lookups[1].text : "",
+                         places->n > 1 ? "\"" : "");
 }
 
 
@@ -172,36 +228,75 @@ sp_geo_key(const sp_geo_t *geo, const sp_addr_t *addr, uint64_t *key)
 }
 
 
-sp_geo_rc_t
-sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
-    sp_place_t *country)
+sp_geo_answer_t
+sp_geo_find(const sp_geo_t *geo, const sp_addr_t *addr)
 {
-    uint32_t              answer;
     uint64_t              key;
+    sp_geo_answer_t       answer;
     const sp_geo_flat_t  *flat;
 
     flat = sp_geo_key(geo, addr, &key);
 
-    answer = flat == NULL ? SP_GEO_NO_PLACE + SP_GEO_TREE
-                          : sp_geo_flat_find(flat, key);
+    answer = flat == NULL ? SP_GEO_TREE : sp_geo_flat_find(flat, key);
 
-    if (sp_place_country(answer) <= SP_COUNTRIES) {
-        *country = answer;
-        return SP_GEO_FOUND;
-    }
-
-    if (answer == SP_GEO_NO_PLACE + SP_GEO_TREE) {
-        return sp_geo_tree(geo, addr, country);
-    }
-
-    *country = SP_PLACE_NONE;
-
-    return (sp_geo_rc_t) (answer - SP_GEO_NO_PLACE);
+    return answer != SP_GEO_TREE ? answer : sp_geo_tree(geo, addr);
 }
 
 
 sp_geo_rc_t
-sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr, sp_place_t *country)
+sp_geo_country(const sp_geo_t *geo, const sp_addr_t *addr,
+    sp_place_t *country)
+{
+    sp_geo_rc_t  rc;
+
+    rc = sp_geo_rc(sp_geo_find(geo, addr), country);
+    *country = sp_place_country(*country);
+
+    return rc;
+}
+
+
+sp_geo_rc_t
+sp_geo_place(const sp_geo_t *geo, const sp_addr_t *addr, sp_place_t *place)
+{
+    return sp_geo_rc(sp_geo_find(geo, addr), place);
+}
+
+
+sp_geo_rc_t
+sp_geo_asn(const sp_geo_t *geo, const sp_addr_t *addr, uint32_t *asn)
+{
+    return sp_geo_rc(sp_geo_find(geo, addr), asn);
+}
+
+
+sp_geo_rc_t
+sp_geo_flags(const sp_geo_t *geo, const sp_addr_t *addr, unsigned *flags)
+{
+    sp_geo_rc_t  rc;
+
+    rc = sp_geo_rc(sp_geo_find(geo, addr), flags);
+
+    return rc == SP_GEO_ABSENT ? SP_GEO_FOUND : rc;
+}
+
+
+static inline sp_geo_rc_t
+sp_geo_rc(sp_geo_answer_t answer, uint32_t *value)
+{
+    if (answer < SP_GEO_NO_ANSWER) {
+        *value = answer;
+        return SP_GEO_FOUND;
+    }
+
+    *value = 0;
+
+    return (sp_geo_rc_t) (answer - SP_GEO_NO_ANSWER);
+}
+
+
+sp_geo_answer_t
+sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr)
 {
     int                   rc;
     MMDB_lookup_result_s  found;
@@ -212,7 +307,6 @@ sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr, sp_place_t *country)
         struct sockaddr_in6  sin6;
     } u;
 
-    *country = SP_PLACE_NONE;
     memset(&u, 0, sizeof(u));
 
     if (sp_addr_is_v4(addr)) {
@@ -227,14 +321,14 @@ sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr, sp_place_t *country)
     found = MMDB_lookup_sockaddr(&geo->mmdb, &u.sa, &rc);
 
     if (rc != MMDB_SUCCESS) {
-        return SP_GEO_FAILED;
+        return SP_GEO_NO_ANSWER + SP_GEO_FAILED;
     }
 
     if (found.found_entry == 0) {
-        return SP_GEO_ABSENT;
+        return SP_GEO_NO_ANSWER + SP_GEO_ABSENT;
     }
 
-    return sp_geo_leaf(geo, found.entry, country);
+    return sp_geo_leaf(geo, found.entry);
 }
 
 
@@ -279,8 +373,8 @@ sp_geo_flat(sp_geo_t *geo)
 }
 
 
-static sp_geo_rc_t
-sp_geo_leaf(const void *data, MMDB_entry_s entry, sp_place_t *country)
+static sp_geo_answer_t
+sp_geo_leaf(const void *data, MMDB_entry_s entry)
 {
     const sp_geo_t        *geo;
     const sp_geo_known_t  *known;
@@ -288,92 +382,8 @@ sp_geo_leaf(const void *data, MMDB_entry_s entry, sp_place_t *country)
     geo = data;
     known = &geo->known[sp_geo_slot(entry.offset)];
 
-    if (known->offset == entry.offset + 1) {
-        *country = known->country;
-        return known->rc;
-    }
-
-    return sp_geo_value(geo, entry, country);
-}
-
-
-static sp_rc_t
-sp_geo_set_path(sp_geo_t *geo, const char *path)
-{
-    char    *p;
-    size_t   n;
-
-    n = strlen(path);
-
-    if (n == 0 || n >= SP_GEO_PATH_LEN) {
-        return SP_ERROR;
-    }
-
-    memcpy(geo->path, path, n + 1);
-    memcpy(geo->parts_text, path, n + 1);
-
-    n = 0;
-    geo->parts[n++] = geo->parts_text;
-
-    for (p = geo->parts_text; *p != '\0'; p++) {
-
-        if (*p != '.') {
-            continue;
-        }
-
-        if (n == SP_GEO_PATH_PARTS) {
-            return SP_ERROR;
-        }
-
-        *p = '\0';
-        geo->parts[n++] = p + 1;
-    }
-
-    geo->parts[n] = NULL;
-
-    while (n > 0) {
-
-        if (geo->parts[--n][0] == '\0') {
-            return SP_ERROR;
-        }
-    }
-
-    return SP_OK;
-}
-
-
-sp_geo_rc_t
-sp_geo_value(const sp_geo_t *geo, MMDB_entry_s entry, sp_place_t *country)
-{
-    int                rc;
-    sp_str_t           s;
-    MMDB_entry_data_s  data;
-
-    *country = SP_PLACE_NONE;
-
-    rc = MMDB_aget_value(&entry, &data, geo->parts);
-
-    if (rc == MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR) {
-        return SP_GEO_ABSENT;
-    }
-
-    if (rc != MMDB_SUCCESS) {
-        return SP_GEO_FAILED;
-    }
-
-    if (data.has_data == 0) {
-        return SP_GEO_ABSENT;
-    }
-
-    if (data.type != MMDB_DATA_TYPE_UTF8_STRING) {
-        return SP_GEO_ODD;
-    }
-
-    s.data = (const unsigned char *) data.utf8_string;
-    s.len = data.data_size;
-
-    return sp_place_parse(s, country) == SP_PLACE_OK ? SP_GEO_FOUND
-                                                     : SP_GEO_ODD;
+    return known->offset == entry.offset + 1 ? known->answer
+                                             : sp_geo_value(geo, entry);
 }
 
 

@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
     uint8_t        *heights;             /* of each node, 0: not walked */
-    uint64_t        countries;           /* records with a country */
+    uint64_t        good;                /* records with what is asked */
     sp_geo_step_t   steps[128];
 } sp_geo_walk_t;
 
@@ -40,12 +40,10 @@ static sp_rc_t sp_geo_branch(sp_geo_t *geo, sp_geo_walk_t *walk,
  */
 
 sp_rc_t
-sp_geo_check(sp_geo_t *geo, uint64_t *countries)
+sp_geo_check(sp_geo_t *geo, uint64_t *good)
 {
     sp_rc_t         rc;
     sp_geo_walk_t  *walk;
-
-    memset(geo->known, 0, sizeof(geo->known));    /* of another path */
 
     walk = calloc(1, sizeof(sp_geo_walk_t));
 
@@ -56,7 +54,7 @@ sp_geo_check(sp_geo_t *geo, uint64_t *countries)
     walk->heights = calloc(geo->info.node_count, 1);
 
     rc = walk->heights == NULL ? SP_ERROR : sp_geo_walk(geo, walk);
-    *countries = walk->countries;
+    *good = walk->good;
 
     free(walk->heights);
     free(walk);
@@ -138,9 +136,9 @@ static sp_rc_t
 sp_geo_branch(sp_geo_t *geo, sp_geo_walk_t *walk, uint32_t number,
     unsigned side, uint64_t *child)
 {
-    sp_place_t          country;
-    sp_geo_rc_t         rc;
+    unsigned            good;
     MMDB_entry_s        entry;
+    sp_geo_answer_t     answer;
     sp_geo_known_t     *known;
     MMDB_search_node_s  node;
 
@@ -174,16 +172,15 @@ sp_geo_branch(sp_geo_t *geo, sp_geo_walk_t *walk, uint32_t number,
         return SP_DECLINED;
     }
 
-    rc = sp_geo_value(geo, entry, &country);
+    answer = sp_geo_learn(geo, entry, &good);
 
-    if (rc == SP_GEO_FAILED) {
+    if (answer == SP_GEO_NO_ANSWER + SP_GEO_FAILED) {
         return SP_ERROR;
     }
 
     known->offset = entry.offset + 1;
-    known->country = country;
-    known->rc = rc;
-    walk->countries += rc == SP_GEO_FOUND;
+    known->answer = answer;
+    walk->good += good;
 
     return SP_DECLINED;
 }

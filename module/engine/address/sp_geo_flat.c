@@ -30,10 +30,8 @@ typedef struct {
 
 static sp_rc_t sp_geo_flat_node(sp_geo_flattening_t *f, uint64_t node,
     uint64_t key, unsigned depth);
-static uint32_t sp_geo_flat_leaf(const sp_geo_flattening_t *f,
-    MMDB_entry_s entry);
 static sp_rc_t sp_geo_flat_add(sp_geo_flattening_t *f, uint64_t key,
-    uint32_t answer);
+    sp_geo_answer_t answer);
 static void sp_geo_flat_begin(sp_geo_flattening_t *f, uint32_t block);
 static sp_geo_flat_t *sp_geo_flat_settle(sp_geo_flat_t *flat);
 
@@ -57,7 +55,7 @@ sp_geo_flatten(const MMDB_s *mmdb, uint32_t node, unsigned bits,
         return NULL;
     }
 
-    if (sp_geo_flat_add(&f, 0, SP_GEO_NO_PLACE + SP_GEO_ABSENT) != SP_OK
+    if (sp_geo_flat_add(&f, 0, SP_GEO_NO_ANSWER + SP_GEO_ABSENT) != SP_OK
         || sp_geo_flat_node(&f, node, 0, 0) != SP_OK)
     {
         free(f.flat->ranges);
@@ -78,12 +76,12 @@ sp_geo_flat_node(sp_geo_flattening_t *f, uint64_t node, uint64_t key,
     unsigned depth)
 {
     sp_rc_t             rc;
-    uint32_t            answer;
     unsigned            side, type;
+    sp_geo_answer_t     answer;
     MMDB_search_node_s  n;
 
     if (depth == f->bits || (depth != 0 && node == f->other)) {
-        return sp_geo_flat_add(f, key, SP_GEO_NO_PLACE + SP_GEO_TREE);
+        return sp_geo_flat_add(f, key, SP_GEO_TREE);
     }
 
     if (MMDB_read_node(f->mmdb, (uint32_t) node, &n) != MMDB_SUCCESS) {
@@ -99,11 +97,11 @@ sp_geo_flat_node(sp_geo_flattening_t *f, uint64_t node, uint64_t key,
                                   key, depth + 1);
 
         } else {
-            answer = SP_GEO_NO_PLACE + SP_GEO_ABSENT;
+            answer = SP_GEO_NO_ANSWER + SP_GEO_ABSENT;
 
             if (type != MMDB_RECORD_TYPE_EMPTY) {
-                answer = sp_geo_flat_leaf(f, side ? n.right_record_entry
-                                                  : n.left_record_entry);
+                answer = f->leaf(f->data, side ? n.right_record_entry
+                                               : n.left_record_entry);
             }
 
             rc = sp_geo_flat_add(f, key, answer);
@@ -118,22 +116,10 @@ sp_geo_flat_node(sp_geo_flattening_t *f, uint64_t node, uint64_t key,
 }
 
 
-static uint32_t
-sp_geo_flat_leaf(const sp_geo_flattening_t *f, MMDB_entry_s entry)
-{
-    sp_place_t   place;
-    sp_geo_rc_t  rc;
-
-    rc = f->leaf(f->data, entry, &place);
-
-    return rc == SP_GEO_FOUND ? place : SP_GEO_NO_PLACE + rc;
-}
-
-
 /* From "key" on it is "answer". */
 
 static sp_rc_t
-sp_geo_flat_add(sp_geo_flattening_t *f, uint64_t key, uint32_t answer)
+sp_geo_flat_add(sp_geo_flattening_t *f, uint64_t key, sp_geo_answer_t answer)
 {
     void           *p;
     sp_geo_flat_t  *flat;

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the flat form of a country database. Private to the
- * engine.
+ * This file contains the flat form of a database. Private to the engine.
  *
  * A search tree of a hundred thousand nodes costs a cache miss a level. Flat,
  * it is the list of places where the answer changes, in the order of the
@@ -25,15 +24,23 @@
 #define SP_GEO_BLOCKS  65536
 
 
+/*
+ * What a database says of a network, in one word: a place, a number, or bits;
+ * from SP_GEO_NO_ANSWER on why there is none of these. No place is so high,
+ * and no system that is in use.
+ */
+
+typedef uint32_t  sp_geo_answer_t;
+
+#define SP_GEO_NO_ANSWER  0xfffffff0u   /* + sp_geo_rc_t, or: */
+#define SP_GEO_TREE       0xffffffffu   /* the tree knows */
+
+
 /* From here on, within the block of the first 16 bits, the answer is this. */
 typedef struct {
-    uint32_t  low;      /* bits 16..47 */
-    uint32_t  answer;   /* a place; a country no place has: see below */
+    uint32_t         low;    /* bits 16..47 */
+    sp_geo_answer_t  answer;
 } sp_geo_range_t;
-
-
-#define SP_GEO_NO_PLACE  0xff00u     /* + sp_geo_rc_t, or + SP_GEO_TREE */
-#define SP_GEO_TREE      0x0fu       /* the tree knows */
 
 
 typedef struct {
@@ -45,8 +52,8 @@ typedef struct {
 
 
 /* What the record of a leaf says; called while the tree is walked. */
-typedef sp_geo_rc_t (*sp_geo_leaf_pt)(const void *data, MMDB_entry_s entry,
-    sp_place_t *country);
+typedef sp_geo_answer_t (*sp_geo_leaf_pt)(const void *data,
+    MMDB_entry_s entry);
 
 /*
  * Flattens the subtree at "node", whose root stands for zero bits. "bits" is
@@ -66,14 +73,16 @@ void sp_geo_flat_free(sp_geo_flat_t *flat);
  */
 int sp_geo_copy(const char *file, char *err, size_t errlen);
 
-/* sp_geo.c: as sp_geo_country(), always by the tree. */
-sp_geo_rc_t sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr,
-    sp_place_t *country);
+/* sp_geo.c: what the tree says; never SP_GEO_TREE. */
+sp_geo_answer_t sp_geo_tree(const sp_geo_t *geo, const sp_addr_t *addr);
+
+/* The same, by the flat form where that knows. */
+sp_geo_answer_t sp_geo_find(const sp_geo_t *geo, const sp_addr_t *addr);
 
 
 /* The answer for an address's first 48 bits, in the upper bits of "key". */
 
-static inline uint32_t
+static inline sp_geo_answer_t
 sp_geo_flat_find(const sp_geo_flat_t *flat, uint64_t key)
 {
     size_t                 n, half;

@@ -11,6 +11,8 @@
 #include "sp_memo.h"
 #include "sp_memo_case.h"
 
+#include "policy/sp_policy_image.h"
+
 
 #define SP_CASE_SETS   128    /* a power of two */
 #define SP_CASE_WAYS   4
@@ -42,7 +44,8 @@ struct sp_cases_s {
 };
 
 
-static int sp_case_take(const sp_facts_t *facts, sp_case_t *c);
+static int sp_case_take(const sp_policy_t *policy, const sp_facts_t *facts,
+    sp_case_t *c);
 static int sp_case_same(const sp_case_t *a, const sp_case_t *b);
 static uint64_t sp_case_hash(const sp_case_t *c, uint64_t hash);
 
@@ -63,6 +66,25 @@ sp_case_small(const sp_facts_t *facts, int field, unsigned *odd)
     *odd |= (uint64_t) v->u.i > 0xff;
 
     return (uint64_t) v->u.i << 3 | SP_FACT_KNOWN;
+}
+
+
+/* The same in four. */
+
+static inline uint64_t
+sp_case_bool(const sp_facts_t *facts, int field, unsigned *odd)
+{
+    const sp_value_t  *v;
+
+    v = &facts->v[field];
+
+    if (v->state != SP_FACT_KNOWN) {
+        return v->state;
+    }
+
+    *odd |= (uint64_t) v->u.i > 1;
+
+    return (uint64_t) (v->u.i & 1) << 3 | SP_FACT_KNOWN;
 }
 
 
@@ -103,7 +125,7 @@ sp_case(sp_cases_t *cases, const sp_policy_t *policy,
     sp_case_t         c;
     sp_case_entry_t  *entry, *set;
 
-    if (policy == NULL || !sp_case_take(facts, &c)) {
+    if (policy == NULL || !sp_case_take(policy, facts, &c)) {
         return 0;
     }
 
@@ -139,13 +161,19 @@ sp_case(sp_cases_t *cases, const sp_policy_t *policy,
 }
 
 
-/* Every field of sp_case_has() must be here, and be here whole. */
+/*
+ * Every field of sp_case_has() must be here, and be here whole. What few
+ * policies ask for, and what would make a case of every caller, is here only
+ * where this one does.
+ */
 
 static int
-sp_case_take(const sp_facts_t *facts, sp_case_t *c)
+sp_case_take(const sp_policy_t *policy, const sp_facts_t *facts,
+    sp_case_t *c)
 {
-    unsigned        odd;
-    const sp_str_t  *model;
+    unsigned           odd;
+    const sp_str_t    *model;
+    const sp_value_t  *asn;
 
     if (facts->route_state != SP_ROUTE_FOUND || facts->nmodels > 1
         || (facts->body_state != SP_BODYFACT_NONE
@@ -159,21 +187,33 @@ sp_case_take(const sp_facts_t *facts, sp_case_t *c)
     c->word[0] = sp_case_place(facts, SP_F_IP_COUNTRY);
     c->word[0] |= sp_case_small(facts, SP_F_IP_CLASS, &odd) << 35;
     c->word[0] |= sp_case_small(facts, SP_F_KEY_COUNTRY_COUNT, &odd) << 46;
-    c->word[0] |= (uint64_t) facts->v[SP_F_IP_ASN].state << 57;
     c->word[0] |= (uint64_t) facts->v[SP_F_REQUEST_TOKENS].state << 60;
 
-    c->word[1] = sp_case_place(facts, SP_F_IP_REGION);
-    c->word[1] |= sp_case_small(facts, SP_F_REQUEST_ROUTE, &odd) << 35;
+    c->word[1] = sp_case_small(facts, SP_F_REQUEST_ROUTE, &odd) << 35;
     c->word[1] |= sp_case_small(facts, SP_F_REQUEST_DIALECT, &odd) << 46;
 
-    c->word[2] = sp_case_small(facts, SP_F_IP_TOR, &odd);
-    c->word[2] |= sp_case_small(facts, SP_F_IP_VPN, &odd) << 11;
-    c->word[2] |= sp_case_small(facts, SP_F_IP_PROXY, &odd) << 22;
-    c->word[2] |= sp_case_small(facts, SP_F_IP_HOSTING, &odd) << 33;
-    c->word[2] |= sp_case_small(facts, SP_F_IP_RELAY, &odd) << 44;
-    c->word[2] |= (sp_case_small(facts, SP_F_REQUEST_STREAM, &odd) & 15) << 55;
-    c->word[2] |= (uint64_t) facts->v[SP_F_MODEL_ID].state << 59;
-    c->word[2] |= (uint64_t) (facts->named != 0) << 62;
+    c->word[2] = sp_case_bool(facts, SP_F_IP_TOR, &odd);
+    c->word[2] |= sp_case_bool(facts, SP_F_IP_VPN, &odd) << 4;
+    c->word[2] |= sp_case_bool(facts, SP_F_IP_PROXY, &odd) << 8;
+    c->word[2] |= sp_case_bool(facts, SP_F_IP_HOSTING, &odd) << 12;
+    c->word[2] |= sp_case_bool(facts, SP_F_IP_RELAY, &odd) << 16;
+    c->word[2] |= sp_case_bool(facts, SP_F_REQUEST_STREAM, &odd) << 20;
+    c->word[2] |= (uint64_t) facts->v[SP_F_MODEL_ID].state << 24;
+    c->word[2] |= (uint64_t) (facts->named != 0) << 30;
+
+    if (policy->reads & SP_READS_REGION) {
+        c->word[1] |= sp_case_place(facts, SP_F_IP_REGION);
+    }
+
+    if (policy->reads & SP_READS_ASN) {
+        asn = &facts->v[SP_F_IP_ASN];
+        c->word[2] |= (uint64_t) asn->state << 27;
+
+        if (asn->state == SP_FACT_KNOWN) {
+            odd |= (uint64_t) asn->u.i > UINT32_MAX;
+            c->word[2] |= (uint64_t) (uint32_t) asn->u.i << 32;
+        }
+    }
 
     c->len = 0;
 
@@ -239,7 +279,8 @@ sp_case_has(const sp_facts_t *facts, int field)
 
     case SP_F_IP_CLASS:
     case SP_F_IP_COUNTRY:
-    case SP_F_IP_REGION:
+    case SP_F_IP_REGION:            /* the policy asks for it: it reads it */
+    case SP_F_IP_ASN:
     case SP_F_IP_TOR:
     case SP_F_IP_VPN:
     case SP_F_IP_PROXY:
@@ -253,8 +294,7 @@ sp_case_has(const sp_facts_t *facts, int field)
     case SP_F_REQUEST_DIALECT:
         return 1;
 
-    case SP_F_IP_ASN:               /* only that there is none */
-    case SP_F_REQUEST_TOKENS:
+    case SP_F_REQUEST_TOKENS:       /* only that there is none */
         return facts->v[field].state != SP_FACT_KNOWN;
 
     default:

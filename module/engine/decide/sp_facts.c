@@ -14,6 +14,9 @@ static void sp_facts_from(sp_facts_t *facts, sp_source_t source,
     sp_fact_state_t state);
 static inline void sp_facts_record(sp_facts_t *facts, int from,
     const sp_account_t *account, sp_place_t *places);
+static inline void sp_facts_geo(sp_facts_t *facts, const sp_addr_t *addr,
+    const sp_geo_set_t *geo);
+static inline uint8_t sp_facts_part(uint8_t state, sp_place_t place);
 static void sp_facts_from_body(sp_facts_t *facts, sp_fact_state_t state);
 static inline void sp_facts_known(sp_facts_t *facts, int field,
     int64_t value);
@@ -34,6 +37,23 @@ static void sp_facts_registered(sp_facts_t *facts,
 static int sp_facts_models(sp_facts_t *facts, const sp_body_t *body);
 
 
+static const uint8_t  sp_facts_found[] = {
+    [SP_GEO_FOUND] = SP_FACT_KNOWN,
+    [SP_GEO_ABSENT] = SP_FACT_ABSENT,
+    [SP_GEO_ODD] = SP_FACT_UNKNOWN,
+    [SP_GEO_FAILED] = SP_FACT_FAILED
+};
+
+/* The bits of a database are in the order of the facts. */
+
+_Static_assert(SP_F_IP_RELAY - SP_F_IP_TOR == SP_GEO_P_RELAY - SP_GEO_P_TOR
+               && SP_GEO_RELAY == 1u << (SP_F_IP_RELAY - SP_F_IP_TOR)
+               && SP_GEO_HOSTING == 1u << (SP_F_IP_HOSTING - SP_F_IP_TOR)
+               && SP_GEO_PROXY == 1u << (SP_F_IP_PROXY - SP_F_IP_TOR)
+               && SP_GEO_VPN == 1u << (SP_F_IP_VPN - SP_F_IP_TOR),
+               "flags and facts are in one order");
+
+
 /* The two sets of places are behind what is cleared. */
 
 void
@@ -51,9 +71,9 @@ sp_facts_init(sp_facts_t *facts, int64_t now)
 
 void
 sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
-    sp_ip_class_t class, const sp_geo_t *geo)
+    sp_ip_class_t class, const sp_geo_set_t *geo)
 {
-    sp_place_t   country;
+    int          i;
     sp_value_t  *v;
 
     sp_facts_known(facts, SP_F_IP_CLASS, class);
@@ -66,30 +86,73 @@ sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
         v->u.addr = addr;
     }
 
-    v = &facts->v[SP_F_IP_COUNTRY];
-    v->state = SP_FACT_UNKNOWN;
-
-    if (class != SP_IP_PUBLIC || geo == NULL) {
-        return;
+    for (i = SP_F_IP_COUNTRY; i <= SP_F_IP_RELAY; i++) {
+        facts->v[i].state = SP_FACT_UNKNOWN;
     }
 
-    switch (sp_geo_country(geo, addr, &country)) {
-
-    case SP_GEO_FOUND:
-        v->state = SP_FACT_KNOWN;
-        v->u.place = sp_place_country(country);
-        break;
-
-    case SP_GEO_ABSENT:
-        v->state = SP_FACT_ABSENT;
-        break;
-
-    case SP_GEO_ODD:
-        break;
-
-    default: /* SP_GEO_FAILED */
-        v->state = SP_FACT_FAILED;
+    if (class == SP_IP_PUBLIC && geo != NULL) {
+        sp_facts_geo(facts, addr, geo);
     }
+}
+
+
+static inline void
+sp_facts_geo(sp_facts_t *facts, const sp_addr_t *addr,
+    const sp_geo_set_t *geo)
+{
+    int          i;
+    uint32_t     asn;
+    unsigned     flags, known;
+    sp_value_t  *v;
+    sp_place_t   place;
+    sp_geo_rc_t  rc;
+
+    v = facts->v;
+
+    if (geo->db[SP_GEO_CITY] != NULL) {
+        rc = sp_geo_place(geo->db[SP_GEO_CITY], addr, &place);
+        v[SP_F_IP_COUNTRY].state = sp_facts_found[rc];
+        v[SP_F_IP_COUNTRY].u.place = sp_place_country(place);
+        v[SP_F_IP_REGION].state = sp_facts_part(sp_facts_found[rc], place);
+        v[SP_F_IP_REGION].u.place = place;
+    }
+
+    if (geo->db[SP_GEO_COUNTRY] != NULL) {
+        rc = sp_geo_country(geo->db[SP_GEO_COUNTRY], addr, &place);
+        v[SP_F_IP_COUNTRY].state = sp_facts_found[rc];
+        v[SP_F_IP_COUNTRY].u.place = place;
+    }
+
+    if (geo->db[SP_GEO_ASN] != NULL) {
+        rc = sp_geo_asn(geo->db[SP_GEO_ASN], addr, &asn);
+        v[SP_F_IP_ASN].state = sp_facts_found[rc];
+        v[SP_F_IP_ASN].u.i = asn;
+    }
+
+    if (geo->db[SP_GEO_ANONYMOUS] != NULL) {
+        rc = sp_geo_flags(geo->db[SP_GEO_ANONYMOUS], addr, &flags);
+        known = sp_geo_info(geo->db[SP_GEO_ANONYMOUS])->flags;
+
+        for (i = 0; i <= SP_F_IP_RELAY - SP_F_IP_TOR; i++) {
+
+            if (known >> i & 1) {
+                v[SP_F_IP_TOR + i].state = sp_facts_found[rc];
+                v[SP_F_IP_TOR + i].u.i = flags >> i & 1;
+            }
+        }
+    }
+}
+
+
+static inline uint8_t
+sp_facts_part(uint8_t state, sp_place_t place)
+{
+    if (state != SP_FACT_KNOWN) {
+        return state;
+    }
+
+    return sp_geo_part_odd(place) ? SP_FACT_UNKNOWN
+           : sp_place_is_region(place) ? SP_FACT_KNOWN : SP_FACT_ABSENT;
 }
 
 

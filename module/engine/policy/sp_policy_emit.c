@@ -78,6 +78,7 @@ sp_load_emit(sp_load_t *l)
     policy->layout = SP_POLICY_LAYOUT;
     policy->size = total;
     policy->strings_len = (uint32_t) e.strings;
+    policy->reads = sp_image_reads(policy);
 
     for (i = 0; i < SP_AGED_SOURCES; i++) {
         policy->max_age[i] = l->max_age[i];

@@ -237,6 +237,11 @@ typedef struct {
 } sp_own_t;
 
 
+/* Facts that tell many callers apart, where a policy asks for them. */
+#define SP_READS_REGION  1
+#define SP_READS_ASN     2
+
+
 struct sp_policy_s {
     uint32_t  magic;
     uint32_t  layout;
@@ -271,6 +276,8 @@ struct sp_policy_s {
 
     uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
     uint32_t  nlists;                     /* named sets */
+    uint32_t  reads;                      /* SP_READS_*: any condition does */
+    uint32_t  pad;
 
     sp_ref_t  name;
     sp_ref_t  revision;
@@ -300,6 +307,31 @@ struct sp_policy_s {
 
 #define sp_image_set(policy, i)                                               \
     (sp_image_at(policy, (policy)->sets, sp_set_t) + (i))
+
+
+static inline uint32_t
+sp_image_reads(const sp_policy_t *policy)
+{
+    uint32_t          i, reads;
+    const sp_node_t  *node;
+
+    reads = 0;
+    node = sp_image_at(policy, policy->nodes, sp_node_t);
+
+    for (i = 0; i < policy->nnodes; i++) {
+
+        if (node[i].field == SP_F_IP_REGION || node[i].other == SP_F_IP_REGION)
+        {
+            reads |= SP_READS_REGION;
+        }
+
+        if (node[i].field == SP_F_IP_ASN || node[i].other == SP_F_IP_ASN) {
+            reads |= SP_READS_ASN;
+        }
+    }
+
+    return reads;
+}
 
 
 static inline sp_how_t

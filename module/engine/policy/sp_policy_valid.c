@@ -71,6 +71,10 @@ sp_policy_valid(const void *image, size_t size)
         return 0;
     }
 
+    if (p->reads != sp_image_reads(p)) {
+        return 0;
+    }
+
     for (i = 0; i < p->nsets; i++) {
         if (!sp_valid_set(p, sp_image_set(p, i))) {
             return 0;
