@@ -62,7 +62,7 @@ typedef struct {
     const char       *body_coding;   /* that it came in, or NULL */
     sp_str_t          address;   /* pseudonym, "2026q4:..." or the address */
     const char       *address_from;  /* conn, proxy */
-    uint64_t          geo_build; /* unix seconds, 0: no database */
+    uint64_t          geo_builds[SP_GEO_KINDS];  /* unix seconds, 0: none */
     const char       *record_source; /* cache, store, none */
     int64_t           record_age_ms; /* -1: none */
     uint64_t          key_ver;

@@ -109,8 +109,8 @@ void sp_geo_close(sp_geo_t *geo);
 
 const sp_geo_info_t *sp_geo_info(const sp_geo_t *geo);
 
-/* What a look-up of the address will need first is on its way. */
-void sp_geo_fetch(const sp_geo_t *geo, const sp_addr_t *addr);
+/* What look-ups of the address will need first is on its way. */
+void sp_geo_fetch(const sp_geo_set_t *set, const sp_addr_t *addr);
 
 /*
  * No allocation, no system call. Only for addresses of class SP_IP_PUBLIC, and

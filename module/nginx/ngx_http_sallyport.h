@@ -62,11 +62,7 @@ typedef struct {
 
 /* One object per distinct directive value, shared by locations. */
 
-typedef struct {
-    ngx_str_t                     file;
-    ngx_str_t                     path;      /* look-up path, or empty */
-    sp_geo_t                     *country;
-} ngx_http_sallyport_geo_t;
+typedef struct ngx_http_sallyport_geo_s  ngx_http_sallyport_geo_t;
 
 
 /* Allocated with ngx_pmemalign(): sp_pepper_t wants 16 bytes. */
@@ -82,7 +78,8 @@ typedef struct {
 typedef struct {
     ngx_http_sallyport_zone_t    *zone;      /* sallyport_zone, one a process */
     ngx_array_t                   policies;  /* ngx_http_sallyport_policy_t * */
-    ngx_array_t                   geos;
+    ngx_array_t                   geos;      /* ngx_http_sallyport_geo_t * */
+    ngx_array_t                   follows;   /* of follow.h; or no elements */
     ngx_array_t                   stores;    /* ngx_http_sallyport_store_t * */
     ngx_array_t                   peppers;
     ngx_array_t                   audits;    /* ngx_http_sallyport_audit_t * */
@@ -103,6 +100,7 @@ typedef struct {
     ngx_str_t                     replacement;  /* "Bearer KEY" of REPLACE */
     ngx_http_sallyport_policy_t  *policy;
     ngx_http_sallyport_geo_t     *geo;
+    ngx_array_t                  *hops;      /* sp_network_t: no clients */
     ngx_http_sallyport_store_t   *store;
     ngx_http_sallyport_pepper_t  *pepper;
     ngx_http_sallyport_audit_t   *audit;
@@ -168,6 +166,13 @@ void ngx_http_sallyport_compare(ngx_http_sallyport_ctx_t *ctx,
 /* 1 if a candidate is there to be asked. */
 ngx_uint_t ngx_http_sallyport_candidate_is(
     ngx_http_sallyport_policy_t *policy);
+
+/*
+ * Of each gate of the policy: 1 if its databases know subdivisions. NGX_ERROR:
+ * they do not, and the policy asks for them.
+ */
+ngx_int_t ngx_http_sallyport_policy_regions(
+    ngx_http_sallyport_policy_t *policy, ngx_uint_t known);
 
 /* As it stands in the configuration, made absolute. */
 ngx_str_t *ngx_http_sallyport_policy_path(
@@ -457,6 +462,7 @@ struct ngx_http_sallyport_ctx_s {
     uint64_t                        started;   /* ns, monotonic */
     uint64_t                        spent_us;
     uint64_t                        body_bytes;
+    uint64_t                        geo_builds[SP_GEO_KINDS];
     ngx_array_t                    *subrequests;     /* that passed under us */
     ngx_http_sallyport_settle_t    *settle;          /* a recorded allow's */
     ngx_http_sallyport_answered_t  *answered;        /* by the filter */

@@ -339,9 +339,7 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
     actx.address.len = ngx_http_sallyport_audit_address(audit, ctx, address);
     actx.address_from = ngx_http_sallyport_audit_address_from(audit, r);
 
-    if (slcf->geo && slcf->geo->country) {
-        actx.geo_build = sp_geo_info(slcf->geo->country)->build_epoch;
-    }
+    ngx_memcpy(actx.geo_builds, ctx->geo_builds, sizeof(actx.geo_builds));
 
     if (ctx->facts.key) {
         actx.record_source = ctx->from_store ? "store" : "cache";

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_geo.h"
 
 
 #define NGX_HTTP_SALLYPORT_BODY_DEFAULT     1048576
@@ -20,6 +20,8 @@
 
 
 static ngx_int_t ngx_http_sallyport_check_parts(ngx_conf_t *cf,
+    ngx_http_sallyport_location_t *location);
+static ngx_int_t ngx_http_sallyport_check_geo(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
 static ngx_int_t ngx_http_sallyport_check_server(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
@@ -125,7 +127,32 @@ ngx_http_sallyport_check_parts(ngx_conf_t *cf,
                    "a verdict without a record is not sent");
     }
 
-    if (slcf->geo == NULL) {
+    return ngx_http_sallyport_check_geo(cf, location);
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_check_geo(ngx_conf_t *cf,
+    ngx_http_sallyport_location_t *location)
+{
+    ngx_http_sallyport_geo_t  *geo;
+
+    geo = location->slcf->geo;
+
+    if (ngx_http_sallyport_policy_regions(location->slcf->policy,
+                                  geo != NULL
+                                  && geo->bases[SP_GEO_CITY] != NULL)
+        != NGX_OK)
+    {
+        return ngx_http_sallyport_refuse(cf, location,
+                   "its policy asks for subdivisions (SP211), by ip.region or "
+                   "a list of them, and no database here knows any: add "
+                   "city=FILE to \"sallyport_geo\"");
+    }
+
+    if (geo == NULL || (geo->bases[SP_GEO_COUNTRY] == NULL
+                        && geo->bases[SP_GEO_CITY] == NULL))
+    {
         ngx_http_sallyport_warn(cf, location,
             "no country database: every ip.country is unknown, and unknown "
             "refuses; add \"sallyport_geo country=FILE;\"");

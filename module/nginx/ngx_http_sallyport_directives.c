@@ -5,17 +5,13 @@
  * This file contains the parsers of the module's directives. They run in the
  * master and for "nginx -t": they read files, but neither write nor connect.
  * Those that read secrets are in ngx_http_sallyport_secrets.c, that of
- * policies in ngx_http_sallyport_policy.c.
+ * policies in ngx_http_sallyport_policy.c, that of databases in
+ * ngx_http_sallyport_geo.c.
  */
 
 
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_directives.h"
-
-
-static ngx_http_sallyport_geo_t *ngx_http_sallyport_geo_open(ngx_conf_t *cf,
-    ngx_str_t *file, ngx_str_t *path);
-static void ngx_http_sallyport_geo_cleanup(void *data);
 
 
 char *
@@ -52,134 +48,6 @@ ngx_http_sallyport_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     slcf->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_sallyport_set_geo(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_sallyport_loc_conf_t *slcf = conf;
-
-    ngx_str_t                        *value, file, path;
-    ngx_uint_t                        i;
-    ngx_http_sallyport_geo_t        **geos, *geo;
-    ngx_http_sallyport_main_conf_t   *smcf;
-
-    if (slcf->geo != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    ngx_str_null(&file);
-    ngx_str_null(&path);
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "country=", 8) == 0
-            && value[i].len > 8 && file.len == 0)
-        {
-            file.data = value[i].data + 8;
-            file.len = value[i].len - 8;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "path=", 5) == 0
-            && value[i].len > 5 && path.len == 0)
-        {
-            path.data = value[i].data + 5;
-            path.len = value[i].len - 5;
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"%V\", it takes "
-                           "country=FILE and path=PATH", &value[i],
-                           &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (file.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" needs country=FILE", &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sallyport_module);
-
-    if (path.len == 0) {
-        geos = smcf->geos.elts;
-
-        for (i = 0; i < smcf->geos.nelts; i++) {
-            if (geos[i]->path.len == 0
-                && ngx_strcmp(geos[i]->file.data, file.data) == 0)
-            {
-                slcf->geo = geos[i];
-                return NGX_CONF_OK;
-            }
-        }
-    }
-
-    geo = ngx_http_sallyport_geo_open(cf, &file, &path);
-
-    if (geo == NULL
-        || ngx_http_sallyport_remember(&smcf->geos, geo) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    slcf->geo = geo;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_http_sallyport_geo_t *
-ngx_http_sallyport_geo_open(ngx_conf_t *cf, ngx_str_t *file, ngx_str_t *path)
-{
-    char                       err[256];
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_sallyport_geo_t  *geo;
-
-    geo = ngx_pcalloc(cf->pool, sizeof(ngx_http_sallyport_geo_t));
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (geo == NULL || cln == NULL) {
-        return NULL;
-    }
-
-    err[0] = '\0';
-
-    geo->file = *file;
-    geo->path = *path;
-    geo->country = sp_geo_open((char *) file->data,
-                               path->len ? (char *) path->data : NULL,
-                               ngx_time(), err, sizeof(err));
-
-    if (geo->country == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "country database \"%V\" cannot be used: %s",
-                           file, err);
-        return NULL;
-    }
-
-    cln->handler = ngx_http_sallyport_geo_cleanup;
-    cln->data = geo;
-
-    return geo;
-}
-
-
-static void
-ngx_http_sallyport_geo_cleanup(void *data)
-{
-    ngx_http_sallyport_geo_t *geo = data;
-
-    sp_geo_close(geo->country);
 }
 
 

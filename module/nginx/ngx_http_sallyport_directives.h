@@ -20,6 +20,8 @@ char *ngx_http_sallyport_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_sallyport_set_geo(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_sallyport_set_hops(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_sallyport_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_sallyport_set_pepper(ngx_conf_t *cf, ngx_command_t *cmd,

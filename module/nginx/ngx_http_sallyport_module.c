@@ -10,6 +10,7 @@
 
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_directives.h"
+#include "ngx_http_sallyport_follow.h"
 
 
 static ngx_int_t ngx_http_sallyport_preconfiguration(ngx_conf_t *cf);
@@ -52,8 +53,15 @@ static ngx_command_t  ngx_http_sallyport_commands[] = {
       NULL },
 
     { ngx_string("sallyport_geo"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_sallyport_set_geo,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sallyport_hops"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_sallyport_set_hops,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -291,6 +299,7 @@ ngx_http_sallyport_create_loc_conf(ngx_conf_t *cf)
     slcf->ask_usage = NGX_CONF_UNSET;
     slcf->policy = NGX_CONF_UNSET_PTR;
     slcf->geo = NGX_CONF_UNSET_PTR;
+    slcf->hops = NGX_CONF_UNSET_PTR;
     slcf->store = NGX_CONF_UNSET_PTR;
     slcf->pepper = NGX_CONF_UNSET_PTR;
     slcf->audit = NGX_CONF_UNSET_PTR;
@@ -325,6 +334,7 @@ ngx_http_sallyport_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->policy, prev->policy, NULL);
     ngx_conf_merge_ptr_value(conf->geo, prev->geo, NULL);
+    ngx_conf_merge_ptr_value(conf->hops, prev->hops, NULL);
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
     ngx_conf_merge_ptr_value(conf->pepper, prev->pepper, NULL);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
@@ -458,6 +468,7 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
         || ngx_http_sallyport_ctx_init_process(cycle) != NGX_OK
         || ngx_http_sallyport_caller_init_process(cycle, smcf) != NGX_OK
         || ngx_http_sallyport_policy_init_process(cycle, smcf) != NGX_OK
+        || ngx_http_sallyport_follow_init_process(cycle, smcf) != NGX_OK
         || ngx_http_sallyport_journal_init_process(cycle, smcf->zone)
            != NGX_OK)
     {
@@ -508,6 +519,7 @@ ngx_http_sallyport_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_sallyport_follow_exit_process(smcf);
     ngx_http_sallyport_policy_exit_process(smcf);
 
     stores = smcf->stores.elts;

@@ -24,6 +24,8 @@ static ngx_http_sallyport_policy_t *ngx_http_sallyport_policy_known(
     ngx_http_sallyport_policy_t *wanted, ngx_uint_t *conflict);
 static ngx_int_t ngx_http_sallyport_policy_read(ngx_conf_t *cf,
     ngx_http_sallyport_policy_t *policy);
+static ngx_uint_t ngx_http_sallyport_policy_wants_regions(
+    ngx_http_sallyport_loaded_t *loaded);
 static void ngx_http_sallyport_policy_cleanup(void *data);
 
 
@@ -284,6 +286,14 @@ ngx_http_sallyport_policy_read(ngx_conf_t *cf,
 
     ngx_http_sallyport_policy_load(policy, loaded);
 
+    if (loaded->image == NULL
+        && ngx_http_sallyport_policy_wants_regions(loaded))
+    {
+        policy->regions = 1;
+        sp_diags_free(&loaded->diags);
+        ngx_http_sallyport_policy_load(policy, loaded);
+    }
+
     policy->loaded = loaded;
     cln->handler = ngx_http_sallyport_policy_cleanup;
     cln->data = policy;
@@ -315,6 +325,47 @@ ngx_http_sallyport_policy_read(ngx_conf_t *cf,
                        "policy \"%V\" cannot be used", &policy->path);
 
     return policy->optional ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Which databases there are is not known before all has been read. */
+
+static ngx_uint_t
+ngx_http_sallyport_policy_wants_regions(ngx_http_sallyport_loaded_t *loaded)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < loaded->diags.n; i++) {
+
+        if (loaded->diags.items[i].code == 211) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_sallyport_policy_regions(ngx_http_sallyport_policy_t *policy,
+    ngx_uint_t known)
+{
+    if (policy->candidate != NULL
+        && ngx_http_sallyport_policy_regions(policy->candidate, known)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!policy->asked) {
+        policy->asked = 1;
+        policy->needs_regions = policy->regions;
+        policy->regions = 1;
+    }
+
+    policy->regions &= known;
+
+    return policy->needs_regions && !known ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -369,6 +420,7 @@ ngx_http_sallyport_policy_load(ngx_http_sallyport_policy_t *policy,
     }
 
     opts.now = (int64_t) time(NULL);
+    opts.has_regions = (int) policy->regions;
 
     if (policy->signers != NULL) {
 

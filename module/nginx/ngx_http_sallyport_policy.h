@@ -171,6 +171,9 @@ struct ngx_http_sallyport_policy_s {
     ngx_http_sallyport_policy_t  *candidate; /* candidate=, or NULL */
     ngx_uint_t                    optional;  /* unsigned  optional:1; */
     ngx_uint_t                    number;    /* in smcf->policies */
+    ngx_uint_t                    regions;   /* all its gates know them */
+    ngx_uint_t                    needs_regions;
+    ngx_uint_t                    asked;     /* policy_regions() was called */
     size_t                        size;      /* of the zone */
     ngx_http_sallyport_main_conf_t  *smcf;
     ngx_http_sallyport_loaded_t  *loaded;    /* until it is in the zone */

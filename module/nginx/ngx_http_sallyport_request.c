@@ -9,6 +9,7 @@
 
 #include "ngx_http_sallyport_customer.h"
 #include "ngx_http_sallyport_decode.h"
+#include "ngx_http_sallyport_geo.h"
 
 #include "sp_key_tag.h"
 
@@ -25,7 +26,6 @@ typedef struct {
 
 
 static ngx_uint_t ngx_http_sallyport_tagged(ngx_http_sallyport_ctx_t *ctx);
-static sp_geo_t *ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_read_headers(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_lines_t *seen);
 static void ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
@@ -49,19 +49,15 @@ static sp_method_t ngx_http_sallyport_method(ngx_http_request_t *r);
 void
 ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
 {
-    sp_geo_t                   *geo;
+    sp_geo_set_t                room;
     sp_ip_class_t               class;
-    ngx_connection_t           *c;
+    const sp_geo_set_t         *geo;
     ngx_http_sallyport_lines_t  seen;
-
-    c = ctx->request->connection;
 
     ngx_memzero(&seen, sizeof(ngx_http_sallyport_lines_t));
 
-    /* realip has put the client's address here, if it may be trusted */
-
-    class = sp_addr_from_sockaddr(&ctx->addr, c->sockaddr, c->socklen);
-    geo = ngx_http_sallyport_geo(ctx);
+    class = ngx_http_sallyport_geo_address(ctx);
+    geo = ngx_http_sallyport_geo_now(ctx, &room);
 
     if (geo != NULL) {
         sp_geo_fetch(geo, &ctx->addr);
@@ -132,31 +128,6 @@ ngx_http_sallyport_tagged(ngx_http_sallyport_ctx_t *ctx)
     ngx_http_sallyport_count(ctx->smcf->zone, NGX_HTTP_SALLYPORT_C_UNTAGGED);
 
     return 0;
-}
-
-
-/* NULL, so that the country is unknown, if the database is too old. */
-
-static sp_geo_t *
-ngx_http_sallyport_geo(ngx_http_sallyport_ctx_t *ctx)
-{
-    int64_t    max_age;
-    sp_geo_t  *geo;
-
-    if (ctx->slcf->geo == NULL) {
-        return NULL;
-    }
-
-    geo = ctx->slcf->geo->country;
-    max_age = sp_policy_max_age(ctx->policy->image, SP_AGED_GEOIP);
-
-    if (max_age >= 0
-        && ngx_time() - (int64_t) sp_geo_info(geo)->build_epoch > max_age)
-    {
-        return NULL;
-    }
-
-    return geo;
 }
 
 

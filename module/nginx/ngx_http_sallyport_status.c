@@ -8,6 +8,7 @@
  */
 
 
+#include "ngx_http_sallyport_geo.h"
 #include "ngx_http_sallyport_meter.h"
 
 
@@ -35,7 +36,6 @@ static size_t ngx_http_sallyport_metrics_size(
     ngx_http_sallyport_main_conf_t *smcf);
 static u_char *ngx_http_sallyport_metrics_counters(u_char *p,
     ngx_http_sallyport_zone_t *zone);
-static u_char *ngx_http_sallyport_metrics_geos(u_char *p, ngx_array_t *geos);
 static u_char *ngx_http_sallyport_metrics_stores(u_char *p,
     ngx_array_t *stores);
 static u_char *ngx_http_sallyport_metrics_audits(u_char *p,
@@ -202,7 +202,8 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
 
     p = ngx_http_sallyport_meter_metrics(p, smcf->zone);
     p = ngx_http_sallyport_policies_metrics(p, &smcf->policies);
-    p = ngx_http_sallyport_metrics_geos(p, &smcf->geos);
+    p = ngx_http_sallyport_geos_metrics(p, &smcf->geos);
+    p = ngx_http_sallyport_follow_metrics(p, &smcf->follows);
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
     p = ngx_http_sallyport_files_metrics(p, &smcf->stores);
 
@@ -292,18 +293,7 @@ ngx_http_sallyport_health_policy(ngx_http_sallyport_main_conf_t *smcf)
 static ngx_uint_t
 ngx_http_sallyport_health_geo(ngx_http_sallyport_main_conf_t *smcf)
 {
-    ngx_uint_t                  i;
-    ngx_http_sallyport_geo_t  **geo;
-
-    geo = smcf->geos.elts;
-
-    for (i = 0; i < smcf->geos.nelts; i++) {
-        if (geo[i]->country == NULL) {
-            return 0;
-        }
-    }
-
-    return 1;
+    return ngx_http_sallyport_geos_ready(&smcf->geos);
 }
 
 
@@ -334,11 +324,13 @@ ngx_http_sallyport_metrics_size(ngx_http_sallyport_main_conf_t *smcf)
 {
     size_t  len;
 
-    len = sp_nelts(ngx_http_sallyport_metrics) + 10 + smcf->geos.nelts
+    len = sp_nelts(ngx_http_sallyport_metrics) + 10
           + smcf->stores.nelts + smcf->audits.nelts;
     len *= NGX_HTTP_SALLYPORT_METRIC_LINE;
 
-    return len + ngx_http_sallyport_policies_metrics_size(&smcf->policies)
+    return len + ngx_http_sallyport_geos_metrics_size(&smcf->geos)
+           + ngx_http_sallyport_follow_metrics_size(&smcf->follows)
+           + ngx_http_sallyport_policies_metrics_size(&smcf->policies)
            + ngx_http_sallyport_files_metrics_size(&smcf->stores)
            + ngx_http_sallyport_meter_metrics_size(smcf->zone);
 }
@@ -363,34 +355,6 @@ ngx_http_sallyport_metrics_counters(u_char *p,
         p = ngx_sprintf(p, m->label ? "%s{%s} %uA\n" : "%s%s %uA\n", m->name,
                         m->label ? m->label : "",
                         ngx_http_sallyport_counted(zone, m->counter));
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_sallyport_metrics_geos(u_char *p, ngx_array_t *geos)
-{
-    ngx_uint_t                  i;
-    ngx_http_sallyport_geo_t  **geo;
-
-    if (geos->nelts == 0) {
-        return p;
-    }
-
-    p = ngx_http_sallyport_metrics_head(p, "sallyport_geo_build_seconds",
-                                        "gauge", "When the country database "
-                                        "was built, in unix seconds.");
-
-    geo = geos->elts;
-
-    for (i = 0; i < geos->nelts; i++) {
-        if (geo[i]->country) {
-            p = ngx_sprintf(p,
-                            "sallyport_geo_build_seconds{geo=\"%ui\"} %uL\n",
-                            i, sp_geo_info(geo[i]->country)->build_epoch);
-        }
     }
 
     return p;

@@ -320,7 +320,7 @@ ordinary(void)
     ctx.body_bytes = 18342;
     ctx.address = SP_STR("2026q4:6Q7D2M0XK4VJ9B1T");
     ctx.address_from = "conn";
-    ctx.geo_build = 1795132800;
+    ctx.geo_builds[SP_GEO_COUNTRY] = 1795132800;
     ctx.record_source = "cache";
     ctx.record_age_ms = 41213;
     ctx.key_ver = 7;

@@ -199,15 +199,23 @@ sp_geo_info(const sp_geo_t *geo)
 
 
 void
-sp_geo_fetch(const sp_geo_t *geo, const sp_addr_t *addr)
+sp_geo_fetch(const sp_geo_set_t *set, const sp_addr_t *addr)
 {
+    unsigned              i;
     uint64_t              key;
     const sp_geo_flat_t  *flat;
 
-    flat = sp_geo_key(geo, addr, &key);
+    for (i = 0; i < SP_GEO_KINDS; i++) {
 
-    if (flat != NULL) {
-        __builtin_prefetch(&flat->first[key >> 48]);
+        if (set->db[i] == NULL) {
+            continue;
+        }
+
+        flat = sp_geo_key(set->db[i], addr, &key);
+
+        if (flat != NULL) {
+            __builtin_prefetch(&flat->first[key >> 48]);
+        }
     }
 }
 

@@ -13,6 +13,10 @@
 static unsigned char *sp_audit_customer(unsigned char *p,
     const sp_facts_t *facts);
 static unsigned char *sp_audit_tiers(unsigned char *p, unsigned tiers);
+static unsigned char *sp_audit_net(unsigned char *p, const sp_facts_t *facts,
+    const sp_audit_ctx_t *ctx);
+static unsigned char *sp_audit_geo(unsigned char *p,
+    const sp_audit_ctx_t *ctx);
 
 
 static const char *const  sp_key_states[] = {
@@ -132,8 +136,78 @@ sp_audit_who(unsigned char *p, const sp_facts_t *facts,
     p = sp_audit_fact(p, facts, SP_F_IP_CLASS);
     p = sp_put_lit(p, ",\"country\":");
     p = sp_audit_fact(p, facts, SP_F_IP_COUNTRY);
+    p = sp_audit_net(p, facts, ctx);
     p = sp_put_lit(p, ",\"registered\":");
     p = sp_audit_fact(p, facts, SP_F_IP_REGISTERED);
+    *p++ = '}';
+
+    return p;
+}
+
+
+/* What other databases than those of countries say, where there are any. */
+
+static unsigned char *
+sp_audit_net(unsigned char *p, const sp_facts_t *facts,
+    const sp_audit_ctx_t *ctx)
+{
+    int  i;
+
+    static const struct {
+        sp_str_t  head;
+        uint8_t   field;
+        uint8_t   kind;
+    } nets[] = {
+        { sp_str(",\"region\":"), SP_F_IP_REGION, SP_GEO_CITY },
+        { sp_str(",\"asn\":"), SP_F_IP_ASN, SP_GEO_ASN },
+        { sp_str(",\"tor\":"), SP_F_IP_TOR, SP_GEO_ANONYMOUS },
+        { sp_str(",\"vpn\":"), SP_F_IP_VPN, SP_GEO_ANONYMOUS },
+        { sp_str(",\"proxy\":"), SP_F_IP_PROXY, SP_GEO_ANONYMOUS },
+        { sp_str(",\"hosting\":"), SP_F_IP_HOSTING, SP_GEO_ANONYMOUS },
+        { sp_str(",\"relay\":"), SP_F_IP_RELAY, SP_GEO_ANONYMOUS }
+    };
+
+    for (i = 0; i < (int) sp_nelts(nets); i++) {
+
+        if (ctx->geo_builds[nets[i].kind] != 0) {
+            p = sp_put(p, nets[i].head.data, nets[i].head.len);
+            p = sp_audit_fact(p, facts, nets[i].field);
+        }
+    }
+
+    return p;
+}
+
+
+/* When the databases were built that could be asked. */
+
+static unsigned char *
+sp_audit_geo(unsigned char *p, const sp_audit_ctx_t *ctx)
+{
+    int             i;
+    unsigned char  *from;
+
+    static const sp_str_t  names[SP_GEO_KINDS] = {
+        sp_str(",\"build\":"), sp_str(",\"city\":"), sp_str(",\"asn\":"),
+        sp_str(",\"anonymous\":")
+    };
+
+    from = sp_put_lit(p, ",\"geo\":");
+    p = from;
+
+    for (i = 0; i < SP_GEO_KINDS; i++) {
+
+        if (ctx->geo_builds[i] != 0) {
+            p = sp_put(p, names[i].data, names[i].len);
+            p = sp_put_uint(p, ctx->geo_builds[i]);
+        }
+    }
+
+    if (p == from) {
+        return from - (sizeof(",\"geo\":") - 1);
+    }
+
+    *from = '{';
     *p++ = '}';
 
     return p;
@@ -147,12 +221,7 @@ sp_audit_facts(unsigned char *p, const sp_facts_t *facts,
     p = sp_put_lit(p, ",\"facts\":{\"now\":");
     p = sp_audit_fact(p, facts, SP_F_NOW);
 
-    if (ctx->geo_build != 0) {
-        p = sp_put_lit(p, ",\"geo\":{\"build\":");
-        p = sp_put_uint(p, ctx->geo_build);
-        *p++ = '}';
-    }
-
+    p = sp_audit_geo(p, ctx);
     p = sp_put_lit(p, ",\"key\":{\"st\":");
     p = sp_put_word(p, facts->key_state < sp_nelts(sp_key_states)
                        ? sp_key_states[facts->key_state] : "?");

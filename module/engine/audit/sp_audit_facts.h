@@ -19,7 +19,7 @@
  * Where lists stop, so that what follows always fits. An item is at most
  * SP_AUDIT_ITEM long and is taken back if it ends beyond its bound. What a
  * decision has outside of its lists and of the records of account and customer:
- * up to the list of models less than 1,400 bytes, up to the account 900 more,
+ * up to the list of models less than 1,550 bytes, up to the account 900 more,
  * 100 of the customer, of the verdict 700.
  */
 #define SP_AUDIT_TEXT        64     /* most bytes of an id or a name */
