@@ -18,7 +18,7 @@
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      6             /* grows with each layout */
+#define SP_POLICY_LAYOUT      7             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256

@@ -276,8 +276,6 @@ struct sp_policy_s {
 
     uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
     uint32_t  nlists;                     /* named sets */
-    uint32_t  reads;                      /* SP_READS_*: any condition does */
-    uint32_t  pad;
 
     sp_ref_t  name;
     sp_ref_t  revision;
@@ -285,7 +283,7 @@ struct sp_policy_s {
     sp_ref_t  blocked_by;
     sp_ref_t  header;                     /* that names the end customer */
     uint32_t  customers;                  /* sp_customers_t */
-    uint32_t  pad;
+    uint32_t  reads;                      /* SP_READS_*: any condition does */
 
     int64_t   max_age[SP_AGED_SOURCES];   /* s; -1 not set */
     int64_t   stale[SP_TIERS + 1];        /* s by tier; 0 deny; -1 not set */
