@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # Copyright (C) the Sallyport authors
 #
-# Makes GeoIP databases for tests: databases.pl DIR [SEED [EPOCH]]. They are as
-# MaxMind makes them (City, ASN, Anonymous-IP with nested records), and as
+# Makes GeoIP databases for tests: databases.pl DIR [SEED [EPOCH [CC-PART]]],
+# the last being where 8.8.8.0/24 is (US-CA). They are as MaxMind makes them (City, ASN, Anonymous-IP with nested records), and as
 # IPinfo and ip-location lay theirs out; NAME.txt has the networks of each,
 # with what it says of them. Networks are drawn at random, and some are fixed.
 
@@ -11,8 +11,8 @@ use warnings;
 
 use MaxMind::DB::Writer::Tree;
 
-my ($dir, $seed, $epoch) = @ARGV;
-die "databases.pl DIR [SEED [EPOCH]]\n" unless defined $dir && -d $dir;
+my ($dir, $seed, $epoch, $place) = @ARGV;
+die "databases.pl DIR [SEED [EPOCH [CC-PART]]]\n" unless defined $dir && -d $dir;
 
 $seed //= 1;
 srand($seed);
@@ -43,7 +43,6 @@ my @places = (
     [ 'IR', '23' ], [ undef, undef ], [ 'ZZ', undef ], [ 'FR', '?!' ],
 );
 
-# Of all but the last two, which have no place, the name is what rules see.
 my @flags = qw(is_anonymous_vpn is_hosting_provider is_public_proxy
     is_residential_proxy is_tor_exit_node);
 
@@ -207,6 +206,8 @@ my %fixed = (
     '9.9.9.0/24' => [ 'US', 'TX' ], '193.0.6.0/24' => [ 'NL', 'NH' ],
     '175.45.176.0/24' => [ 'KP', undef ], '2600:7000::/32' => [ 'US', 'CA' ],
 );
+
+$fixed{'8.8.8.0/24'} = [ split /-/, $place ] if defined $place;
 
 for my $network (keys %fixed) {
     $city{$network} = [ city(@{ $fixed{$network} }),
