@@ -456,7 +456,9 @@ test('the command looks up addresses as the gate does', () => {
     fs.writeFileSync(path.join(dir, 'geo_test.yaml'), `sallyport_test: 1
 policy: policy.yaml
 now: 2026-11-24T00:00:00Z
-base: {account: {status: verified}}
+base:
+  account: {type: individual, status: verified, level: 1, residence: US,
+            verified_at: 2026-01-01, expires_at: 2027-01-01, screening: none}
 cases:
   - name: by address
     table:
