@@ -41,6 +41,7 @@ typedef struct {
     sp_cred_state_t  state;
     uint32_t         carriers;  /* bit per sp_carrier_t that was seen */
     sp_str_t         key;       /* points into the offered value */
+    size_t           max;       /* bytes of it; 0: SP_KEY_MAX */
 } sp_credential_t;
 
 
@@ -54,7 +55,7 @@ typedef struct {
 /*
  * Takes one carrier's raw value ("Bearer sk-..." for SP_CARRIER_BEARER).
  * The scheme is matched without case, one space follows it; a key is
- * 1..SP_KEY_MAX bytes of [A-Za-z0-9._~+/=:-]. Equal keys in two carriers are
+ * 1 to cred->max bytes of [A-Za-z0-9._~+/=:-]. Equal keys in two carriers are
  * one credential; different ones are SP_CRED_AMBIGUOUS for good, and so is one
  * carrier offered twice, equal or not. Once malformed, it stays so.
  */

@@ -63,6 +63,8 @@ typedef struct {
 /* One object per distinct directive value, shared by locations. */
 
 typedef struct ngx_http_sallyport_geo_s  ngx_http_sallyport_geo_t;
+typedef struct ngx_http_sallyport_jwt_s  ngx_http_sallyport_jwt_t;
+typedef struct ngx_http_sallyport_mtls_s ngx_http_sallyport_mtls_t;
 
 
 /* Allocated with ngx_pmemalign(): sp_pepper_t wants 16 bytes. */
@@ -101,6 +103,8 @@ typedef struct {
     ngx_http_sallyport_policy_t  *policy;
     ngx_http_sallyport_geo_t     *geo;
     ngx_array_t                  *hops;      /* sp_network_t: no clients */
+    ngx_http_sallyport_jwt_t     *jwt;
+    ngx_http_sallyport_mtls_t    *mtls;
     ngx_http_sallyport_store_t   *store;
     ngx_http_sallyport_pepper_t  *pepper;
     ngx_http_sallyport_audit_t   *audit;
@@ -472,6 +476,7 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_ctx_t       *next;            /* of those at rest */
     ngx_http_sallyport_sent_t       sent;            /* of headers_set */
     ngx_str_t                       account_id;      /* once a key is found */
+    ngx_str_t                       cert_account;    /* of a certificate */
     ngx_str_t                       uri;             /* judged; with method, */
     ngx_uint_t                      method;          /* what a verdict is for */
     ngx_uint_t                      states_before;   /* r->upstream_states of */

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_sallyport_geo.h"
+#include "ngx_http_sallyport_token.h"
 
 
 #define NGX_HTTP_SALLYPORT_BODY_DEFAULT     1048576
@@ -21,7 +22,7 @@
 
 static ngx_int_t ngx_http_sallyport_check_parts(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
-static ngx_int_t ngx_http_sallyport_check_geo(ngx_conf_t *cf,
+static ngx_int_t ngx_http_sallyport_check_caller(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
 static ngx_int_t ngx_http_sallyport_check_server(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location);
@@ -127,12 +128,12 @@ ngx_http_sallyport_check_parts(ngx_conf_t *cf,
                    "a verdict without a record is not sent");
     }
 
-    return ngx_http_sallyport_check_geo(cf, location);
+    return ngx_http_sallyport_check_caller(cf, location);
 }
 
 
 static ngx_int_t
-ngx_http_sallyport_check_geo(ngx_conf_t *cf,
+ngx_http_sallyport_check_caller(ngx_conf_t *cf,
     ngx_http_sallyport_location_t *location)
 {
     ngx_http_sallyport_geo_t  *geo;
@@ -148,6 +149,14 @@ ngx_http_sallyport_check_geo(ngx_conf_t *cf,
                    "its policy asks for subdivisions (SP211), by ip.region or "
                    "a list of them, and no database here knows any: add "
                    "city=FILE to \"sallyport_geo\"");
+    }
+
+    if (location->slcf->mtls != NULL
+        && !ngx_http_sallyport_cert_asked(location->cscf))
+    {
+        return ngx_http_sallyport_refuse(cf, location,
+                   "\"sallyport_mtls\" without \"ssl_verify_client on\" or "
+                   "\"optional\" in its server: no certificate is verified");
     }
 
     if (geo == NULL || (geo->bases[SP_GEO_COUNTRY] == NULL

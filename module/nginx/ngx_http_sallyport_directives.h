@@ -20,6 +20,10 @@ char *ngx_http_sallyport_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_sallyport_set_geo(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_sallyport_set_jwt(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sallyport_set_mtls(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_sallyport_set_hops(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_sallyport_set_store(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -176,6 +176,7 @@ ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx)
     const sp_route_t  *route;
 
     if (ctx->state != NGX_HTTP_SALLYPORT_S_KEY
+        || ctx->cert_account.len != 0
         || ctx->slcf->mode != NGX_HTTP_SALLYPORT_ON
         || ctx->facts.body_state != SP_BODYFACT_PENDING
         || ngx_http_sallyport_audit_allows(ctx->slcf->audit))

@@ -66,6 +66,20 @@ static ngx_command_t  ngx_http_sallyport_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sallyport_jwt"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_sallyport_set_jwt,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sallyport_mtls"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_sallyport_set_mtls,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sallyport_store"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_sallyport_set_store,
@@ -300,6 +314,8 @@ ngx_http_sallyport_create_loc_conf(ngx_conf_t *cf)
     slcf->policy = NGX_CONF_UNSET_PTR;
     slcf->geo = NGX_CONF_UNSET_PTR;
     slcf->hops = NGX_CONF_UNSET_PTR;
+    slcf->jwt = NGX_CONF_UNSET_PTR;
+    slcf->mtls = NGX_CONF_UNSET_PTR;
     slcf->store = NGX_CONF_UNSET_PTR;
     slcf->pepper = NGX_CONF_UNSET_PTR;
     slcf->audit = NGX_CONF_UNSET_PTR;
@@ -335,6 +351,8 @@ ngx_http_sallyport_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->policy, prev->policy, NULL);
     ngx_conf_merge_ptr_value(conf->geo, prev->geo, NULL);
     ngx_conf_merge_ptr_value(conf->hops, prev->hops, NULL);
+    ngx_conf_merge_ptr_value(conf->jwt, prev->jwt, NULL);
+    ngx_conf_merge_ptr_value(conf->mtls, prev->mtls, NULL);
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
     ngx_conf_merge_ptr_value(conf->pepper, prev->pepper, NULL);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);

@@ -71,6 +71,16 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
             break;
         }
 
+        if (ctx->cert_account.len != 0
+            && (ctx->cert_account.len != ctx->key->account_len
+                || ngx_memcmp(ctx->cert_account.data, ctx->key->account,
+                              ctx->key->account_len)
+                   != 0))
+        {
+            fact = SP_KEYFACT_AMBIGUOUS;    /* a certificate of another's */
+            break;
+        }
+
         ctx->account_id.data = (u_char *) ctx->key->account;
         ctx->account_id.len = ctx->key->account_len;
 

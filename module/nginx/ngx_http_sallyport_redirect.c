@@ -159,6 +159,7 @@ ngx_http_sallyport_same_gate(ngx_http_sallyport_loc_conf_t *a,
     ngx_http_sallyport_loc_conf_t *b)
 {
     return a->mode == b->mode && a->policy == b->policy && a->geo == b->geo
+           && a->hops == b->hops && a->jwt == b->jwt && a->mtls == b->mtls
            && a->store == b->store && a->pepper == b->pepper
            && a->audit == b->audit;
 }

@@ -10,6 +10,7 @@
 #include "ngx_http_sallyport_customer.h"
 #include "ngx_http_sallyport_decode.h"
 #include "ngx_http_sallyport_geo.h"
+#include "ngx_http_sallyport_token.h"
 
 #include "sp_key_tag.h"
 
@@ -65,6 +66,8 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
 
     sp_facts_init(&ctx->facts, ngx_time());
 
+    ctx->credential.max = ctx->slcf->jwt != NULL ? SP_JWT_MAX : SP_KEY_MAX;
+
     ngx_http_sallyport_read_headers(ctx, &seen);
 
     sp_addr_unit(&ctx->addr, &ctx->unit);
@@ -82,9 +85,41 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
 
     ctx->state = NGX_HTTP_SALLYPORT_S_JUDGE_HEAD;
 
+    if (ctx->slcf->mtls != NULL) {
+
+        switch (ngx_http_sallyport_certificate(ctx)) {
+
+        case NGX_HTTP_SALLYPORT_CERT_UNKNOWN:
+            sp_facts_key(&ctx->facts, SP_KEYFACT_NO_SUCH, NULL);
+            return;
+
+        case NGX_HTTP_SALLYPORT_CERT_FINE:
+
+            if (ctx->credential.state == SP_CRED_NONE) {
+                ngx_http_sallyport_vouched(ctx);
+                return;
+            }
+
+            break;
+
+        default: /* NGX_HTTP_SALLYPORT_CERT_NONE */
+            break;
+        }
+    }
+
     switch (ctx->credential.state) {
 
     case SP_CRED_OK:
+
+        if (ctx->slcf->jwt != NULL && sp_jwt_is(ctx->credential.key)) {
+            ngx_http_sallyport_token(ctx);
+            break;
+        }
+
+        if (ctx->credential.key.len > SP_KEY_MAX) {
+            sp_facts_key(&ctx->facts, SP_KEYFACT_MALFORMED, NULL);
+            break;
+        }
 
         if (ctx->slcf->key_tag && !ngx_http_sallyport_tagged(ctx)) {
             sp_facts_key(&ctx->facts, SP_KEYFACT_NO_SUCH, NULL);

@@ -35,7 +35,7 @@ _Static_assert(_Alignof(SHA256_CTX) <= 16, "and is aligned there");
 
 
 static sp_rc_t sp_bearer_key(sp_str_t *value);
-static int sp_key_valid(sp_str_t key);
+static int sp_key_valid(sp_str_t key, size_t max);
 static void sp_pepper_state(unsigned char *state, const unsigned char *secret,
     unsigned char pad);
 
@@ -78,7 +78,7 @@ sp_credential_offer(sp_credential_t *cred, sp_carrier_t carrier,
     }
 
     if ((carrier == SP_CARRIER_BEARER && sp_bearer_key(&value) != SP_OK)
-        || !sp_key_valid(value))
+        || !sp_key_valid(value, cred->max))
     {
         state = SP_CRED_MALFORMED;
 
@@ -165,12 +165,12 @@ sp_key_16(const unsigned char *p)
 
 
 static int
-sp_key_valid(sp_str_t key)
+sp_key_valid(sp_str_t key, size_t max)
 {
     size_t    i;
     unsigned  ok;
 
-    if (key.len == 0 || key.len > SP_KEY_MAX) {
+    if (key.len == 0 || key.len > (max ? max : SP_KEY_MAX)) {
         return 0;
     }
 
