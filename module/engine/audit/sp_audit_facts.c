@@ -167,6 +167,13 @@ sp_audit_net(unsigned char *p, const sp_facts_t *facts,
         { sp_str(",\"relay\":"), SP_F_IP_RELAY, SP_GEO_ANONYMOUS }
     };
 
+    if ((ctx->geo_builds[SP_GEO_CITY] | ctx->geo_builds[SP_GEO_ASN]
+         | ctx->geo_builds[SP_GEO_ANONYMOUS])
+        == 0)
+    {
+        return p;
+    }
+
     for (i = 0; i < (int) sp_nelts(nets); i++) {
 
         if (ctx->geo_builds[nets[i].kind] != 0) {

@@ -86,6 +86,7 @@ sp_facts_address(sp_facts_t *facts, const sp_addr_t *addr,
         v->u.addr = addr;
     }
 
+#pragma GCC unroll 8
     for (i = SP_F_IP_COUNTRY; i <= SP_F_IP_RELAY; i++) {
         facts->v[i].state = SP_FACT_UNKNOWN;
     }
