@@ -162,6 +162,19 @@ module: ## the nginx module, build/ngx_http_sallyport_module.so
 	@scripts/packages build nginx
 	+@$(SUB) $(MODULE)
 
+MUTANT := $(BUILD)/mutant/ngx_http_sallyport_module.so
+
+$(MUTANT): $(NGINX_FILES) $(BUILD)/sources scripts/build-module
+	@echo "  nginx $@"
+	+$(Q)mkdir -p $(@D) && cp $(BUILD)/sources $(@D)/sources
+	+$(Q)scripts/build-module mutant $(abspath $(@D)/nginx)
+	$(Q)cp $(@D)/nginx/ngx_http_sallyport_module.so $@.new
+	$(Q)mv $@.new $@
+
+.PHONY: module-mutant
+module-mutant: ## the module with SALLYPORT_MUTATE=gen,epoch,canary to break it
+	+@$(SUB) $(MUTANT)
+
 
 # Unit tests: one program a room. cmocka 2 has new names for checks that
 # cmocka 1 knows by the old ones only.

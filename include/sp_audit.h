@@ -63,7 +63,7 @@ typedef struct {
     sp_str_t          address;   /* pseudonym, "2026q4:..." or the address */
     const char       *address_from;  /* conn, proxy */
     uint64_t          geo_builds[SP_GEO_KINDS];  /* unix seconds, 0: none */
-    const char       *record_source; /* cache, store, none */
+    const char       *record_source; /* fresh, stale, sticky, none */
     int64_t           record_age_ms; /* -1: none */
     uint64_t          key_ver;
     sp_str_t          account;   /* of sp_audit_account() for this record, */

@@ -197,86 +197,7 @@ size_t ngx_http_sallyport_policies_metrics_size(ngx_array_t *policies);
 u_char *ngx_http_sallyport_policies_metrics(u_char *p, ngx_array_t *policies);
 
 
-/*
- * Records: the store room answers from shared memory, else asks Redis.
- */
-
-typedef enum {
-    NGX_HTTP_SALLYPORT_KEY = 0,     /* id is a kid; record is sp_key_t */
-    NGX_HTTP_SALLYPORT_ACCOUNT,     /* id is an account; sp_account_t */
-    NGX_HTTP_SALLYPORT_CUSTOMER,    /* id is RESELLER:CUSTOMER; the same */
-    NGX_HTTP_SALLYPORT_KINDS
-} ngx_http_sallyport_kind_t;
-
-
-typedef enum {
-    NGX_HTTP_SALLYPORT_FOUND = 0,
-    NGX_HTTP_SALLYPORT_MISSING,     /* the store answered: no such record */
-    NGX_HTTP_SALLYPORT_INVALID,     /* it is there, but cannot be read */
-    NGX_HTTP_SALLYPORT_FAILED,      /* the store could not be asked */
-    NGX_HTTP_SALLYPORT_WAIT         /* the handler will be called */
-} ngx_http_sallyport_found_t;
-
-
-typedef struct ngx_http_sallyport_waiter_s  ngx_http_sallyport_waiter_t;
-
-/*
- * Called once, from the event loop, for a lookup that had to wait. "record"
- * (FOUND only) is valid during the call. Must not run the phases itself.
- */
-typedef void (*ngx_http_sallyport_found_pt)(ngx_http_sallyport_waiter_t *waiter,
-    ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
-
-
-/* A record in the zone as it was found: unless "hash" is 0. */
-typedef struct {
-    uint64_t                      hash;
-    uint64_t                      writes;    /* of zone.h; odd: not known */
-    int64_t                       asked;     /* of the store, in ms */
-} ngx_http_sallyport_seen_t;
-
-
-struct ngx_http_sallyport_waiter_s {
-    ngx_queue_t                   queue;     /* of the store room */
-    ngx_http_sallyport_found_pt   handler;
-    void                         *data;
-    ngx_uint_t                    waiting;   /* unsigned  waiting:1; */
-    uint64_t                      slot;      /* of a cached answer; or 0: */
-    uint64_t                      seq;       /* equal pairs, equal records */
-    ngx_http_sallyport_kept_t    *kept[NGX_HTTP_SALLYPORT_KINDS]; /* held, */
-    ngx_http_sallyport_seen_t     seen[NGX_HTTP_SALLYPORT_KINDS]; /* found */
-    ngx_http_sallyport_print_t    account;   /* that the key names, or that */
-                                             /* was asked for; 0: not known */
-};
-
-
-/*
- * Looks a record up. FOUND: *record set, to "room" or to what is held for the
- * waiter until ngx_http_sallyport_record_release(); *age_ms set. WAIT: "waiter"
- * (handler and data set by the caller) is queued until its handler is called
- * or ngx_http_sallyport_record_cancel(). "unit" is the client's look-up unit
- * (/32, /64): unknown keys are rate-limited by it.
- */
-ngx_http_sallyport_found_t ngx_http_sallyport_record_get(
-    ngx_http_sallyport_store_t *store, ngx_http_sallyport_kind_t kind,
-    ngx_str_t *id, const sp_addr_t *unit, void *room, const void **record,
-    int64_t *age_ms, ngx_http_sallyport_waiter_t *waiter, ngx_log_t *log);
-
-void ngx_http_sallyport_record_cancel(ngx_http_sallyport_waiter_t *waiter);
-
-/* Records that were found for the waiter must not be looked at any more. */
-void ngx_http_sallyport_record_release(ngx_http_sallyport_waiter_t *waiter);
-
-/* Directive parser of sallyport_store; NULL and a message on refusal. */
-ngx_http_sallyport_store_t *ngx_http_sallyport_store_create(ngx_conf_t *cf,
-    ngx_http_sallyport_main_conf_t *smcf);
-
-/* 1 if the store has answered lately: for metrics, never for health. */
-ngx_uint_t ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store);
-
-ngx_int_t ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
-    ngx_http_sallyport_store_t *store);
-void ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store);
+#include "ngx_http_sallyport_record.h"
 
 /* file_metrics.c: of the stores that are files. */
 size_t ngx_http_sallyport_files_metrics_size(ngx_array_t *stores);
@@ -490,7 +411,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        recalled:1;      /* no record looked at */
     unsigned                        asked:1;         /* of caller.c */
     unsigned                        record_arrived:1;
-    unsigned                        from_store:1;    /* a record was fetched */
+    unsigned                        stale:3;         /* a bit for a kind */
     unsigned                        body_read:1;
     unsigned                        body_failed:1;
     unsigned                        asked_usage:1;   /* the client did not */
@@ -502,6 +423,10 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        pooled:1;        /* goes back to rest */
 
     sp_facts_t                      facts;
+    ngx_http_sallyport_trust_t      trust;           /* in the records */
+    uint64_t                        now;             /* ns: as this turn of */
+    uint64_t                        looked;          /* the loop began; and */
+    int64_t                         stale_ms;        /* records were found */
     int64_t                         record_age_ms;   /* -1: none */
     int64_t                         tokens_in;       /* -1: not known */
     int64_t                         tokens_out;
@@ -546,12 +471,21 @@ ngx_http_sallyport_ctx_t *ngx_http_sallyport_create_ctx(
 
 ngx_int_t ngx_http_sallyport_ctx_init_process(ngx_cycle_t *cycle);
 
-/* ns of CLOCK_MONOTONIC. */
+/* ns of CLOCK_BOOTTIME: goes on while the host is suspended. */
 uint64_t ngx_http_sallyport_clock(void);
 
 /* records.c. NGX_AGAIN: the record is on its way; NGX_OK: state moved on. */
 ngx_int_t ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx);
 ngx_int_t ngx_http_sallyport_account(ngx_http_sallyport_ctx_t *ctx);
+
+/* 1: the body took long, so the records are to be looked up again. */
+ngx_uint_t ngx_http_sallyport_renew(ngx_http_sallyport_ctx_t *ctx);
+
+/* By the models that are known by now: records that are too stale failed. */
+void ngx_http_sallyport_stale(ngx_http_sallyport_ctx_t *ctx);
+
+/* "none", "fresh", "stale" or "sticky". */
+const char *ngx_http_sallyport_trusted(ngx_http_sallyport_ctx_t *ctx);
 
 /*
  * screen.c: what the account's record, which came from the cache, settles of

@@ -259,8 +259,8 @@ ngx_http_sallyport_audit_allows(ngx_http_sallyport_audit_t *audit)
 
 
 /*
- * An allow with a match was flagged, shadowed or excepted: that is news. Of
- * plain ones a share is drawn, the same each time that a request is asked
+ * An allow with a match was flagged, shadowed or excepted: that is news, and
+ * so is one by a stale record. Of plain ones a share is drawn, the same each time that a request is asked
  * about.
  */
 
@@ -273,7 +273,7 @@ ngx_http_sallyport_audit_must(ngx_http_sallyport_audit_t *audit,
     verdict = &ctx->verdict;
 
     if (verdict->decision != SP_VERDICT_ALLOW || verdict->excepted
-        || verdict->nmatches
+        || verdict->nmatches || ctx->stale
         || audit->allows == NGX_HTTP_SALLYPORT_ALLOWS_ALL)
     {
         return 1;
@@ -342,7 +342,7 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
     ngx_memcpy(actx.geo_builds, ctx->geo_builds, sizeof(actx.geo_builds));
 
     if (ctx->facts.key) {
-        actx.record_source = ctx->from_store ? "store" : "cache";
+        actx.record_source = ngx_http_sallyport_trusted(ctx);
         actx.record_age_ms = ctx->record_age_ms;
         actx.key_ver = ctx->facts.key->ver;
     }

@@ -19,7 +19,7 @@
 
 static const void *ngx_http_sallyport_cache_decode(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
-    void *room, ngx_http_sallyport_cached_t *cached, int64_t *asked);
+    void *room, ngx_http_sallyport_cached_t *cached);
 static ngx_uint_t ngx_http_sallyport_cache_read(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_table_id_t id,
     ngx_http_sallyport_cache_id_t *cid, u_char *copy, uint64_t *place);
@@ -63,27 +63,26 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, void *room,
     ngx_http_sallyport_cached_t *cached)
 {
-    int64_t      asked;
     uint64_t     writes;
     const void  *record;
-
-    asked = 0;
 
     /* before the record is read: a write in between will have counted */
 
     writes = __atomic_load_n(ngx_http_sallyport_writes(zone, cid->hash),
                              __ATOMIC_ACQUIRE);
 
-    record = ngx_http_sallyport_kept_get(zone, cid, cached, &asked);
+    record = ngx_http_sallyport_kept_get(zone, cid, cached);
 
     if (record == NULL) {
-        record = ngx_http_sallyport_cache_decode(zone, cid, room, cached,
-                                                 &asked);
+        record = ngx_http_sallyport_cache_decode(zone, cid, room, cached);
     }
 
-    cached->seen.hash = cid->hash;
-    cached->seen.writes = writes;
-    cached->seen.asked = asked;
+    if (record != NULL) {
+        cached->seen.hash = cid->hash;
+        cached->seen.writes = writes;
+        cached->seen.asked = cached->asked;
+        cached->seen.epoch = cached->epoch;
+    }
 
     return record;
 }
@@ -92,7 +91,7 @@ ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
 static const void *
 ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, void *room,
-    ngx_http_sallyport_cached_t *cached, int64_t *asked)
+    ngx_http_sallyport_cached_t *cached)
 {
     void                       *record;
     u_char                     *p;
@@ -126,10 +125,9 @@ ngx_http_sallyport_cache_decode(ngx_http_sallyport_zone_t *zone,
         return NULL;
     }
 
-    *asked = slot->head.asked;
-
     cached->kept = NULL;
-    cached->age = ngx_http_sallyport_age(slot->head.asked);
+    cached->asked = slot->head.asked;
+    cached->epoch = slot->head.epoch;
     cached->ver = slot->ver;
     cached->seq = slot->head.seq;
     cached->account = slot->account;

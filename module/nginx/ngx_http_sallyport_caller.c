@@ -55,7 +55,7 @@ static ngx_uint_t ngx_http_sallyport_caller_is(
     ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_caller_age(
     ngx_http_sallyport_caller_t *caller, ngx_http_sallyport_ctx_t *ctx,
-    int64_t *age);
+    const ngx_http_sallyport_view_t *view, int64_t *age);
 static uint64_t ngx_http_sallyport_caller_zone(
     ngx_http_sallyport_ctx_t *ctx);
 
@@ -133,9 +133,12 @@ ngx_uint_t
 ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
 {
     int64_t                       age;
+    ngx_http_sallyport_view_t     view;
+    ngx_http_sallyport_store_t   *store;
     ngx_http_sallyport_caller_t  *caller;
 
     ctx->asked = 1;
+    store = ctx->slcf->store;
 
     /* a candidate wants to see each request */
 
@@ -145,8 +148,18 @@ ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
 
     caller = ngx_http_sallyport_caller_find(ctx);
 
-    if (caller == NULL || !ngx_http_sallyport_caller_is(caller, ctx)
-        || ngx_http_sallyport_caller_age(caller, ctx, &age) != NGX_OK)
+    if (caller == NULL || store->source == NULL) {
+        return 0;
+    }
+
+    /* the view first: why is in source.h */
+
+    ngx_http_sallyport_view(store->source, ctx->now,
+                            ngx_http_sallyport_ns(store->lease),
+                            ngx_http_sallyport_ns(store->ttl), &view);
+
+    if (!ngx_http_sallyport_caller_is(caller, ctx)
+        || ngx_http_sallyport_caller_age(caller, ctx, &view, &age) != NGX_OK)
     {
         return 0;
     }
@@ -363,17 +376,24 @@ ngx_http_sallyport_caller_is(ngx_http_sallyport_caller_t *caller,
 
 static ngx_int_t
 ngx_http_sallyport_caller_age(ngx_http_sallyport_caller_t *caller,
-    ngx_http_sallyport_ctx_t *ctx, int64_t *age)
+    ngx_http_sallyport_ctx_t *ctx, const ngx_http_sallyport_view_t *view,
+    int64_t *age)
 {
-    int64_t  oldest, max_age;
+    int64_t   oldest, max_age;
+    uint64_t  key, account;
 
-    oldest = ngx_http_sallyport_age(ngx_min(caller->key.asked,
-                                            caller->account.asked));
+    if (!ngx_http_sallyport_fresh(view, caller->key.epoch, caller->key.asked,
+                                  &key)
+        || !ngx_http_sallyport_fresh(view, caller->account.epoch,
+                                     caller->account.asked, &account))
+    {
+        return NGX_DECLINED;
+    }
+
+    oldest = ngx_http_sallyport_since(view->now, ngx_min(key, account));
     max_age = sp_policy_max_age(ctx->policy->image, SP_AGED_RECORD);
 
-    if (oldest >= (int64_t) ctx->slcf->store->ttl
-        || (max_age >= 0 && oldest / 1000 > max_age))
-    {
+    if (max_age >= 0 && oldest / 1000 > max_age) {
         return NGX_DECLINED;
     }
 

@@ -137,7 +137,9 @@ ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     ctx->verdict.throttled = -1;
     ctx->method = r->method;
     ctx->uri = r->uri;
+    ctx->stale_ms = -1;
     ctx->started = ngx_http_sallyport_clock();
+    ctx->now = ctx->started;
     ctx->policy = ngx_http_sallyport_policy_hold(slcf->policy);
 
     cln->handler = ngx_http_sallyport_cleanup_ctx;
@@ -177,7 +179,7 @@ ngx_http_sallyport_clock(void)
 {
     struct timespec  ts;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
 
     return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }

@@ -17,6 +17,14 @@ static void ngx_http_sallyport_record_invalid(
     const char *field, const char *why);
 static void ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_record_t *record);
+static void ngx_http_sallyport_record_back(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, const char *what);
+static void ngx_http_sallyport_record_missing(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_lookup_t *lookup);
+static void ngx_http_sallyport_data_answer(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_answer_t *answer);
+static ngx_uint_t ngx_http_sallyport_data_trusted(
+    ngx_http_sallyport_store_t *store, uint64_t now);
 static ngx_uint_t ngx_http_sallyport_data_wanted(
     ngx_http_sallyport_redis_t *redis);
 static const char *ngx_http_sallyport_data_ready(
@@ -54,8 +62,18 @@ ngx_http_sallyport_data_wanted(ngx_http_sallyport_redis_t *redis)
 static const char *
 ngx_http_sallyport_data_ready(ngx_http_sallyport_redis_t *redis)
 {
+    if (redis->failures != 0) {
+        redis->said.once = 0;
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "sallyport: store \"%V\" answers again",
+                      redis->label);
+    }
+
+    redis->failures = 0;
+
     ngx_http_sallyport_lookup_sure(redis->store);
     ngx_http_sallyport_lookup_pump(redis->store);
+    ngx_http_sallyport_tracker_wake(redis->store);
 
     return NULL;
 }
@@ -188,6 +206,11 @@ static void
 ngx_http_sallyport_record_invalid(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, const char *field, const char *why)
 {
+    const void                   *record;
+    ngx_http_sallyport_record_t   old;
+    ngx_http_sallyport_cached_t   cached;
+    ngx_http_sallyport_result_t   result;
+
     ngx_http_sallyport_count(store->zone,
                              NGX_HTTP_SALLYPORT_C_RECORD_INVALID);
 
@@ -201,49 +224,102 @@ ngx_http_sallyport_record_invalid(ngx_http_sallyport_store_t *store,
                       lookup->cid.len, lookup->id, field, why);
     }
 
-    ngx_http_sallyport_lookup_finish(store, lookup,
-                                     NGX_HTTP_SALLYPORT_INVALID, NULL, -1);
+    record = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
+                                          &cached);
+
+    if (record == NULL) {
+        ngx_memzero(&cached, sizeof(ngx_http_sallyport_cached_t));
+    }
+
+    ngx_http_sallyport_lookup_old(store, record, &cached,
+                                  ngx_http_sallyport_clock(),
+                                  NGX_HTTP_SALLYPORT_INVALID, &result);
+
+    ngx_http_sallyport_lookup_finish(store, lookup, &result);
 }
 
 
 /*
  * Whoever changes a record raises its version. A lower one means that the
  * store went back in time, to a backup or in a fail-over: what it says now
- * may refuse, but it may not allow what the newer record might not.
+ * may refuse, but it may not allow what the newer record might not. Nor may a
+ * server that others may no longer follow.
  */
 
 static void
 ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_record_t *record)
 {
-    ngx_int_t  rc;
+    uint64_t                     now;
+    ngx_int_t                    rc;
+    ngx_http_sallyport_result_t  result;
+    ngx_http_sallyport_answer_t  answer;
 
-    rc = ngx_http_sallyport_cache_put(store->zone, &lookup->cid, record,
-                                      lookup->sent);
+    now = ngx_http_sallyport_clock();
 
-    if (rc == NGX_DECLINED) {
-
-        if (ngx_http_sallyport_store_loud(store,
-                                          NGX_HTTP_SALLYPORT_SAY_RECORD))
-        {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "sallyport: store \"%V\": the record of %s \"%*s\" "
-                          "has gone back to an older version and is not used",
-                          &store->name,
-                          ngx_http_sallyport_kind_name(lookup->cid.kind),
-                          lookup->cid.len, lookup->id);
-        }
-
+    if (!ngx_http_sallyport_record_denies(lookup->cid.kind, record)
+        && !ngx_http_sallyport_data_trusted(store, now))
+    {
         ngx_http_sallyport_lookup_fail(store, lookup, 0);
         return;
     }
 
-    ngx_http_sallyport_negative_forget(store->zone, &lookup->cid);
+    ngx_http_sallyport_data_answer(store, lookup, &answer);
 
-    ngx_http_sallyport_lookup_finish(store, lookup, NGX_HTTP_SALLYPORT_FOUND,
-                                     record,
-                                     (int64_t) (ngx_current_msec
-                                                - lookup->sent));
+    rc = ngx_http_sallyport_cache_put(store->zone, &lookup->cid, record,
+                                      &answer);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_sallyport_record_back(store, lookup, "an older version");
+        return;
+    }
+
+    result.found = NGX_HTTP_SALLYPORT_FOUND;
+    result.trust = NGX_HTTP_SALLYPORT_FRESH;
+    result.record = record;
+    result.age = ngx_http_sallyport_since(now, lookup->stamp.asked);
+
+    ngx_http_sallyport_lookup_finish(store, lookup, &result);
+}
+
+
+static void
+ngx_http_sallyport_data_answer(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_answer_t *answer)
+{
+    answer->source = store->source;
+    answer->stamp = lookup->stamp;
+    answer->run_id = store->redis.run_id;
+}
+
+
+static ngx_uint_t
+ngx_http_sallyport_data_trusted(ngx_http_sallyport_store_t *store,
+    uint64_t now)
+{
+    return ngx_http_sallyport_source_trusted(store->source, now,
+                                         ngx_http_sallyport_ns(store->lease),
+                                         store->quorum);
+}
+
+
+/* The store went back in time: what was known before still counts. */
+
+static void
+ngx_http_sallyport_record_back(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup, const char *what)
+{
+    ngx_http_sallyport_source_rollback(store->zone, store->source);
+
+    if (ngx_http_sallyport_store_loud(store, NGX_HTTP_SALLYPORT_SAY_RECORD)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sallyport: store \"%V\": the record of %s \"%*s\" "
+                      "has gone back to %s and is not used", &store->name,
+                      ngx_http_sallyport_kind_name(lookup->cid.kind),
+                      lookup->cid.len, lookup->id, what);
+    }
+
+    ngx_http_sallyport_lookup_fail(store, lookup, 0);
 }
 
 
@@ -253,33 +329,56 @@ void
 ngx_http_sallyport_lookup_sure(ngx_http_sallyport_store_t *store)
 {
     ngx_queue_t                  *q;
-    const void                   *record;
     ngx_http_sallyport_lookup_t  *lookup;
-    ngx_http_sallyport_record_t   old;
-    ngx_http_sallyport_cached_t   cached;
 
     while (!ngx_queue_empty(&store->doubted)) {
         q = ngx_queue_head(&store->doubted);
         lookup = ngx_queue_data(q, ngx_http_sallyport_lookup_t, queue);
 
-        ngx_http_sallyport_negative_put(store->zone, &lookup->cid,
-                                        lookup->sent);
-
-        record = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
-                                              &cached);
-
-        if (record != NULL) {
-            ngx_http_sallyport_cache_spend(store->zone, &lookup->cid);
-
-            if (cached.denies) {
-                ngx_http_sallyport_lookup_finish(store, lookup,
-                                                 NGX_HTTP_SALLYPORT_FOUND,
-                                                 record, cached.age);
-                continue;
-            }
-        }
-
-        ngx_http_sallyport_lookup_finish(store, lookup,
-                                         NGX_HTTP_SALLYPORT_MISSING, NULL, -1);
+        ngx_http_sallyport_record_missing(store, lookup);
     }
+}
+
+
+static void
+ngx_http_sallyport_record_missing(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup)
+{
+    const void                   *record;
+    ngx_http_sallyport_record_t   old;
+    ngx_http_sallyport_cached_t   cached;
+    ngx_http_sallyport_result_t   result;
+    ngx_http_sallyport_answer_t   answer;
+
+    if (!ngx_http_sallyport_data_trusted(store, ngx_http_sallyport_clock())) {
+        ngx_http_sallyport_lookup_fail(store, lookup, 0);
+        return;
+    }
+
+    record = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
+                                          &cached);
+
+    /* nobody may have removed it: the server may have, to make room */
+
+    if (record != NULL && !cached.spent && store->redis.evicts) {
+        ngx_http_sallyport_record_back(store, lookup,
+                                       "none, in a server that evicts,");
+        return;
+    }
+
+    ngx_http_sallyport_data_answer(store, lookup, &answer);
+    ngx_http_sallyport_negative_put(store->zone, &lookup->cid, &answer);
+
+    if (record == NULL) {
+        ngx_memzero(&cached, sizeof(ngx_http_sallyport_cached_t));
+
+    } else {
+        ngx_http_sallyport_cache_spend(store->zone, &lookup->cid);
+    }
+
+    ngx_http_sallyport_lookup_old(store, record, &cached,
+                                  ngx_http_sallyport_clock(),
+                                  NGX_HTTP_SALLYPORT_MISSING, &result);
+
+    ngx_http_sallyport_lookup_finish(store, lookup, &result);
 }

@@ -108,7 +108,7 @@ ngx_http_sallyport_file_create(ngx_conf_t *cf,
 
     /* what a file says stays true until there is another one */
 
-    store->ttl = (ngx_msec_t) 1 << 62;
+    store->ttl = (ngx_msec_t) 1 << 42;
 
     return ngx_http_sallyport_file_zone(cf, file);
 }
@@ -317,13 +317,16 @@ ngx_http_sallyport_file_get(ngx_http_sallyport_store_t *store,
 
     ngx_http_sallyport_count(store->zone, NGX_HTTP_SALLYPORT_C_CACHE_HIT);
 
-    seen->asked = asked;
+    seen->asked = (uint64_t) asked * 1000000;
+    seen->epoch = NGX_HTTP_SALLYPORT_E_NONE;
 
     waiter->slot = NGX_HTTP_SALLYPORT_FILE_SLOT
                    | (uint64_t) store->file->number << 48 | found.place;
     waiter->seq = word;
 
-    *age_ms = ngx_http_sallyport_age(asked);
+    *age_ms = ngx_http_sallyport_since(ngx_http_sallyport_clock(),
+                                       seen->asked);
+    waiter->trust = NGX_HTTP_SALLYPORT_FRESH;
     *record = room;
 
     return NGX_HTTP_SALLYPORT_FOUND;

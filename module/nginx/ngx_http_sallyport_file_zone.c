@@ -265,7 +265,7 @@ ngx_http_sallyport_file_made(int64_t mtime)
 {
     struct timespec  mono, real;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &mono);
+    (void) clock_gettime(CLOCK_BOOTTIME, &mono);
     (void) clock_gettime(CLOCK_REALTIME, &real);
 
     return (int64_t) mono.tv_sec * 1000 + mono.tv_nsec / 1000000

@@ -13,10 +13,14 @@
 
 static const char *ngx_http_sallyport_greeted_info(
     ngx_http_sallyport_redis_t *redis, ngx_http_sallyport_reply_t *reply);
+static const char *ngx_http_sallyport_greeted_nameless(
+    ngx_http_sallyport_redis_t *redis);
 static sp_str_t ngx_http_sallyport_info_field(
     ngx_http_sallyport_reply_t *reply, const char *name);
 static const char *ngx_http_sallyport_greeted_meta(
     ngx_http_sallyport_redis_t *redis, ngx_http_sallyport_reply_t *reply);
+static sp_str_t ngx_http_sallyport_meta_field(
+    ngx_http_sallyport_reply_t *reply, const char *name);
 static const char *ngx_http_sallyport_greeted_ready(
     ngx_http_sallyport_redis_t *redis);
 
@@ -108,19 +112,19 @@ ngx_http_sallyport_greeted(ngx_http_sallyport_redis_t *redis,
 }
 
 
-/* A server that does not tell which it is can be asked, but not tracked. */
-
 static const char *
 ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
     ngx_http_sallyport_reply_t *reply)
 {
-    sp_str_t  run_id, role, policy;
+    sp_str_t                     run_id, role, policy;
+    ngx_http_sallyport_store_t  *store;
+
+    store = redis->store;
 
     if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR
         || reply->type == NGX_HTTP_SALLYPORT_REPLY_STATUS)
     {
-        return redis->store->place->nsentinels == 0
-               ? NULL : "does not say whether it is the primary: allow INFO";
+        return ngx_http_sallyport_greeted_nameless(redis);
     }
 
     if (reply->type != NGX_HTTP_SALLYPORT_REPLY_STRING) {
@@ -131,18 +135,63 @@ ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
     role = ngx_http_sallyport_info_field(reply, "role:");
     policy = ngx_http_sallyport_info_field(reply, "maxmemory_policy:");
 
-    if (run_id.len != 0) {
-        redis->run_id = sp_siphash(redis->store->zone->sh->key, run_id.data,
-                                   run_id.len) | 1;
+    if (run_id.len == 0 || role.len == 0) {
+        return ngx_http_sallyport_greeted_nameless(redis);
     }
 
-    redis->primary = sp_str_eq(role, SP_STR("master"));
-    if (!redis->primary && redis->store->place->nsentinels != 0) {
-        return "is no primary, though Sentinels say it is";
+    redis->run_id = sp_siphash(store->zone->sh->key, run_id.data, run_id.len)
+                    | 1;
+
+    if ((store->tracking != NGX_HTTP_SALLYPORT_TRACKING_OFF
+         || store->place->nsentinels != 0)
+        && !sp_str_eq(role, SP_STR("master")))
+    {
+        return store->place->nsentinels != 0
+               ? "is no primary, though Sentinels say it is"
+               : "is a replica: records are read from their primary";
+    }
+
+    if (store->source->polled == NGX_HTTP_SALLYPORT_POLLED_INFO) {
+        store->source->polled = NGX_HTTP_SALLYPORT_TRACKED;
     }
 
     redis->evicts = policy.len != 0
                     && !sp_str_eq(policy, SP_STR("noeviction"));
+
+    if (redis->evicts
+        && ngx_http_sallyport_store_loud(store,
+                                         NGX_HTTP_SALLYPORT_SAY_EVICTS))
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sallyport: store \"%V\" evicts records "
+                      "(maxmemory-policy is not noeviction)", &store->name);
+    }
+
+    return NULL;
+}
+
+
+/* What cannot be told from another server cannot be tracked. */
+
+static const char *
+ngx_http_sallyport_greeted_nameless(ngx_http_sallyport_redis_t *redis)
+{
+    ngx_http_sallyport_store_t  *store;
+
+    store = redis->store;
+
+    if (store->place->nsentinels != 0) {
+        return "does not say whether it is the primary: allow INFO";
+    }
+
+    if (store->tracking == NGX_HTTP_SALLYPORT_TRACKING_ON) {
+        return "does not say which server it is: its user needs INFO";
+    }
+
+    if (store->tracking == NGX_HTTP_SALLYPORT_TRACKING_AUTO) {
+        ngx_http_sallyport_store_poll(store, NGX_HTTP_SALLYPORT_POLLED_INFO,
+                                      "INFO");
+    }
 
     return NULL;
 }
@@ -194,9 +243,11 @@ static const char *
 ngx_http_sallyport_greeted_meta(ngx_http_sallyport_redis_t *redis,
     ngx_http_sallyport_reply_t *reply)
 {
-    uint64_t    schema;
-    ngx_uint_t  i;
+    uint64_t                      schema, term, dataset;
+    sp_str_t                      value;
+    ngx_http_sallyport_store_t   *store;
 
+    store = redis->store;
     redis->meta_asked = 0;
 
     if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ERROR) {
@@ -207,42 +258,75 @@ ngx_http_sallyport_greeted_meta(ngx_http_sallyport_redis_t *redis,
         return "sent a reply of another kind";
     }
 
+    redis->foreign = 1;
+
     if (reply->n == 0) {
         return "has no \"meta\" hash under the prefix: it is empty or not "
                "ours, and nothing is looked up there";
     }
 
-    for (i = 0; i < reply->n / 2; i++) {
+    value = ngx_http_sallyport_meta_field(reply, "schema");
 
-        if (!sp_str_eq(reply->pairs[i].name, SP_STR("schema"))) {
-            continue;
-        }
-
-        if (sp_parse_uint(reply->pairs[i].value, SP_ACCOUNT_SCHEMA, &schema)
-            != SP_OK)
-        {
-            return "has a schema in \"meta\" that this version does not read";
-        }
-
-        return ngx_http_sallyport_greeted_ready(redis);
+    if (value.len == 0) {
+        return "has no schema in \"meta\"";
     }
 
-    return "has no schema in \"meta\"";
+    if (sp_parse_uint(value, SP_ACCOUNT_SCHEMA, &schema) != SP_OK) {
+        return "has a schema in \"meta\" that this version does not read";
+    }
+
+    value = ngx_http_sallyport_meta_field(reply, "term");
+    term = 0;
+
+    if (value.len != 0
+        && sp_parse_uint(value, (uint64_t) 1 << 53, &term) != SP_OK)
+    {
+        return "has a term in \"meta\" that is no number";
+    }
+
+    value = ngx_http_sallyport_meta_field(reply, "dataset");
+    dataset = value.len == 0
+              ? 0 : sp_siphash(store->zone->sh->key, value.data, value.len)
+                    | 1;
+
+    if (ngx_http_sallyport_source_meta(store->zone, store->source, dataset,
+                                       term)
+        != NGX_OK)
+    {
+        return "holds another dataset than before, by its \"meta\": raise the "
+               "term there if that is meant, or restart nginx";
+    }
+
+    redis->foreign = 0;
+
+    return ngx_http_sallyport_greeted_ready(redis);
+}
+
+
+static sp_str_t
+ngx_http_sallyport_meta_field(ngx_http_sallyport_reply_t *reply,
+    const char *name)
+{
+    ngx_uint_t  i;
+    sp_str_t    want, none = { 0, NULL };
+
+    want.data = (u_char *) name;
+    want.len = ngx_strlen(name);
+
+    for (i = 0; i < reply->n / 2; i++) {
+        if (sp_str_eq(reply->pairs[i].name, want)) {
+            return reply->pairs[i].value;
+        }
+    }
+
+    return none;
 }
 
 
 static const char *
 ngx_http_sallyport_greeted_ready(ngx_http_sallyport_redis_t *redis)
 {
-    if (redis->failures != 0) {
-        redis->said.once = 0;
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "sallyport: store \"%V\" answers again",
-                      redis->label);
-    }
-
     redis->log.log_level = ngx_cycle->log->log_level;
-    redis->failures = 0;
     redis->state = NGX_HTTP_SALLYPORT_R_READY;
 
     return redis->kind->ready(redis);

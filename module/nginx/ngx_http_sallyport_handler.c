@@ -59,6 +59,9 @@ ngx_http_sallyport_handler(ngx_http_request_t *r)
             return (slcf->mode == NGX_HTTP_SALLYPORT_ON)
                    ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
         }
+
+    } else {
+        ctx->now = ngx_http_sallyport_clock();
     }
 
     return ngx_http_sallyport_run(ctx);
@@ -129,6 +132,11 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
             break;
 
         case NGX_HTTP_SALLYPORT_S_WHOLE:
+            if (ngx_http_sallyport_renew(ctx)) {
+                ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
+                break;
+            }
+
             if (ngx_http_sallyport_judge_whole(ctx) == NGX_AGAIN) {
                 return NGX_AGAIN;
             }
@@ -333,6 +341,10 @@ ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
     const sp_screen_t           *screen;
     ngx_http_sallyport_other_t   other;
 
+    if (ctx->stale) {
+        ngx_http_sallyport_stale(ctx);
+    }
+
     ngx_http_sallyport_candidate(ctx, SP_STAGE_WHOLE, &other);
 
     screen = NULL;
@@ -436,6 +448,11 @@ ngx_http_sallyport_record(ngx_http_sallyport_ctx_t *ctx)
 
     case SP_VERDICT_ALLOW:
         counter = NGX_HTTP_SALLYPORT_C_ALLOW;
+
+        if (ctx->stale) {
+            ngx_http_sallyport_store_stale(ctx->slcf->store);
+        }
+
         break;
 
     case SP_VERDICT_THROTTLE:

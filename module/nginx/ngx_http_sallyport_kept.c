@@ -102,9 +102,9 @@ ngx_http_sallyport_kept_create(ngx_http_sallyport_kind_t kind, ngx_log_t *log)
 
 const void *
 ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached,
-    int64_t *asked)
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached)
 {
+    uint64_t                         asked, epoch;
     ngx_http_sallyport_kept_t       *kept;
     ngx_http_sallyport_slot_head_t  *head;
 
@@ -124,19 +124,21 @@ ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
         return NULL;
     }
 
-    /* the time first: if the number is the same after that, it is of this */
+    /* these first: if the number is the same after that, they are of this */
 
     head = (ngx_http_sallyport_slot_head_t *) ((u_char *) zone->sh
                                                + kept->cached.slot);
 
-    *asked = __atomic_load_n(&head->asked, __ATOMIC_ACQUIRE);
+    asked = __atomic_load_n(&head->asked, __ATOMIC_ACQUIRE);
+    epoch = __atomic_load_n(&head->epoch, __ATOMIC_ACQUIRE);
 
     if (__atomic_load_n(&head->seq, __ATOMIC_ACQUIRE) != kept->cached.seq) {
         return NULL;
     }
 
     *cached = kept->cached;
-    cached->age = ngx_http_sallyport_age(*asked);
+    cached->asked = asked;
+    cached->epoch = epoch;
 
     return kept->record;
 }

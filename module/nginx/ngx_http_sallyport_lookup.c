@@ -2,28 +2,19 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains look-ups: who waits for which record. An answer comes
- * from the zone if it is fresh; otherwise one look-up per id and worker asks
- * the store, and all who want that id wait for it.
+ * This file contains look-ups: one per id and worker asks the store, and all
+ * who want that id wait for it; who comes after the record changed waits for
+ * another.
  *
  * What a look-up may cost is bounded: their number, the number and rate of
  * those for keys that the zone does not know, and the time that anybody
- * waits. Past a bound the answer is FAILED, at once. A record that denies is
- * obeyed however old it is when the store cannot be asked.
+ * waits. Past a bound the answer is FAILED, at once.
  */
 
 
 #include "ngx_http_sallyport_store.h"
 
 
-static ngx_http_sallyport_found_t ngx_http_sallyport_lookup_ask(
-    ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
-    ngx_uint_t known, ngx_uint_t doubted, const sp_addr_t *unit,
-    ngx_http_sallyport_waiter_t *waiter);
-static ngx_http_sallyport_found_t ngx_http_sallyport_lookup_join(
-    ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
-    ngx_uint_t known, const sp_addr_t *unit,
-    ngx_http_sallyport_waiter_t *waiter);
 static ngx_int_t ngx_http_sallyport_lookup_admit(
     ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
     const sp_addr_t *unit, ngx_http_sallyport_waiter_t *waiter);
@@ -32,9 +23,11 @@ static ngx_http_sallyport_lookup_t *ngx_http_sallyport_lookup_find(
 static ngx_http_sallyport_lookup_t *ngx_http_sallyport_lookup_create(
     ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
     ngx_uint_t known);
-static void ngx_http_sallyport_lookup_wake(
-    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_found_t found,
-    const void *record, int64_t age);
+static void ngx_http_sallyport_lookup_again(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_lookup_t *lookup,
+    const ngx_http_sallyport_result_t *result);
+static void ngx_http_sallyport_lookup_wake(ngx_queue_t *waiters,
+    const ngx_http_sallyport_result_t *result);
 static void ngx_http_sallyport_lookup_deadline_handler(ngx_event_t *ev);
 
 
@@ -59,6 +52,7 @@ ngx_http_sallyport_lookup_init(ngx_http_sallyport_store_t *store,
 
     for (i = 0; i < NGX_HTTP_SALLYPORT_LOOKUPS; i++) {
         ngx_queue_init(&lookups[i].waiters);
+        ngx_queue_init(&lookups[i].joiners);
         ngx_queue_insert_tail(&store->idle, &lookups[i].queue);
     }
 
@@ -73,138 +67,11 @@ ngx_http_sallyport_lookup_init(ngx_http_sallyport_store_t *store,
 
 
 ngx_http_sallyport_found_t
-ngx_http_sallyport_record_get(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_kind_t kind, ngx_str_t *id, const sp_addr_t *unit,
-    void *room, const void **record, int64_t *age_ms,
-    ngx_http_sallyport_waiter_t *waiter, ngx_log_t *log)
-{
-    ngx_uint_t                     known;
-    ngx_http_sallyport_found_t     found;
-    ngx_http_sallyport_cached_t    cached;
-    ngx_http_sallyport_cache_id_t  cid;
-
-    if (id->len == 0
-        || id->len > (kind == NGX_HTTP_SALLYPORT_CUSTOMER
-                      ? SP_CUSTOMER_NAME_LEN : SP_ID_LEN))
-    {
-        return NGX_HTTP_SALLYPORT_INVALID;
-    }
-
-    if (store->lookups == NULL
-        && (store->file == NULL || store->zone == NULL)
-        && ngx_http_sallyport_store_init_process((ngx_cycle_t *) ngx_cycle,
-                                                 store)
-           != NGX_OK)
-    {
-        return NGX_HTTP_SALLYPORT_FAILED;
-    }
-
-    waiter->seen[kind].hash = 0;
-
-    cid.store = store->tag;
-    cid.kind = kind;
-    cid.id = id->data;
-    cid.len = id->len;
-
-    ngx_http_sallyport_cache_id(store->zone, &cid,
-                                (kind == NGX_HTTP_SALLYPORT_ACCOUNT
-                                 && waiter->account.h[0] != 0)
-                                ? &waiter->account : NULL);
-
-    if (kind == NGX_HTTP_SALLYPORT_ACCOUNT) {
-        waiter->account = cid.print;
-    }
-
-    if (store->file != NULL) {
-        return ngx_http_sallyport_file_get(store, kind, id, room, record,
-                                           age_ms, waiter);
-    }
-
-    *record = ngx_http_sallyport_cache_get(store->zone, &cid, room, &cached);
-    known = (*record != NULL);
-
-    if (known) {
-        ngx_http_sallyport_kept_hold(waiter, kind, cached.kept);
-    }
-
-    if (known && !cached.spent && cached.age < (int64_t) store->ttl) {
-        ngx_http_sallyport_count(store->zone,
-                                 NGX_HTTP_SALLYPORT_C_CACHE_HIT);
-        *age_ms = cached.age;
-        waiter->slot = cached.slot;
-        waiter->seq = cached.seq;
-        waiter->seen[kind] = cached.seen;
-
-        if (kind == NGX_HTTP_SALLYPORT_KEY) {
-            waiter->account = cached.account;
-        }
-
-        return NGX_HTTP_SALLYPORT_FOUND;
-    }
-
-    found = ngx_http_sallyport_lookup_ask(store, &cid, known,
-                                          !known || cached.spent, unit,
-                                          waiter);
-
-    if (known) {
-
-        if (found != NGX_HTTP_SALLYPORT_WAIT && cached.denies) {
-            *age_ms = cached.age;
-            return NGX_HTTP_SALLYPORT_FOUND;
-        }
-
-        /* what has expired must not be taken for an answer */
-
-        *record = NULL;
-        ngx_http_sallyport_kept_hold(waiter, kind, NULL);
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, log, 0,
-                   "sallyport look-up, known: %ui, result: %ui",
-                   known, (ngx_uint_t) found);
-
-    return found;
-}
-
-
-void
-ngx_http_sallyport_record_cancel(ngx_http_sallyport_waiter_t *waiter)
-{
-    if (waiter->waiting) {
-        ngx_queue_remove(&waiter->queue);
-        waiter->waiting = 0;
-    }
-}
-
-
-/* "doubted": the store may have said already that there is no such record. */
-
-static ngx_http_sallyport_found_t
-ngx_http_sallyport_lookup_ask(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_cache_id_t *cid, ngx_uint_t known, ngx_uint_t doubted,
-    const sp_addr_t *unit, ngx_http_sallyport_waiter_t *waiter)
-{
-    if (doubted && ngx_http_sallyport_negative_get(store->zone, cid,
-                                                   store->ttl))
-    {
-        ngx_http_sallyport_count(store->zone,
-                                 NGX_HTTP_SALLYPORT_C_NEGATIVE_HIT);
-        return NGX_HTTP_SALLYPORT_MISSING;
-    }
-
-    ngx_http_sallyport_count(store->zone, NGX_HTTP_SALLYPORT_C_CACHE_MISS);
-
-    return ngx_http_sallyport_lookup_join(store, cid, known, unit, waiter);
-}
-
-
-/* WAIT, or FAILED if the look-up is refused. */
-
-static ngx_http_sallyport_found_t
 ngx_http_sallyport_lookup_join(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_cache_id_t *cid, ngx_uint_t known,
     const sp_addr_t *unit, ngx_http_sallyport_waiter_t *waiter)
 {
+    ngx_queue_t                  *queue;
     ngx_http_sallyport_lookup_t  *lookup;
 
     /* an account is looked up only for a key that was found: it has a name */
@@ -236,8 +103,15 @@ ngx_http_sallyport_lookup_join(ngx_http_sallyport_store_t *store,
         goto refused;
     }
 
+    /* whoever comes after a change must not get what was before it */
+
+    queue = lookup->state != NGX_HTTP_SALLYPORT_L_QUEUED
+            && ngx_http_sallyport_outdated(store->zone, store->source,
+                                           cid->hash, &lookup->stamp)
+            ? &lookup->joiners : &lookup->waiters;
+
     waiter->waiting = 1;
-    ngx_queue_insert_tail(&lookup->waiters, &waiter->queue);
+    ngx_queue_insert_tail(queue, &waiter->queue);
 
     return NGX_HTTP_SALLYPORT_WAIT;
 
@@ -362,6 +236,7 @@ ngx_http_sallyport_lookup_create(ngx_http_sallyport_store_t *store,
     lookup->started = ngx_current_msec;
     lookup->unknown = !known;
     lookup->late = 0;
+    lookup->again = 0;
 
     if (lookup->unknown) {
         store->nunknown++;
@@ -405,6 +280,9 @@ ngx_http_sallyport_lookup_pump(ngx_http_sallyport_store_t *store)
 
         lookup = ngx_queue_data(q, ngx_http_sallyport_lookup_t, queue);
 
+        ngx_http_sallyport_stamp(store->zone, store->source,
+                                 lookup->cid.hash, &lookup->stamp);
+
         if (ngx_http_sallyport_redis_send(&store->redis,
                                           NGX_HTTP_SALLYPORT_CMD_RECORD,
                                           lookup)
@@ -416,7 +294,6 @@ ngx_http_sallyport_lookup_pump(ngx_http_sallyport_store_t *store)
         ngx_queue_remove(q);
 
         lookup->state = NGX_HTTP_SALLYPORT_L_SENT;
-        lookup->sent = ngx_current_msec;
 
         ngx_http_sallyport_count(store->zone, NGX_HTTP_SALLYPORT_C_LOOKUP);
     }
@@ -427,10 +304,26 @@ ngx_http_sallyport_lookup_pump(ngx_http_sallyport_store_t *store)
 
 void
 ngx_http_sallyport_lookup_finish(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_found_t found,
-    const void *record, int64_t age)
+    ngx_http_sallyport_lookup_t *lookup,
+    const ngx_http_sallyport_result_t *result)
 {
     ngx_http_sallyport_lookup_t  **link;
+
+    if (lookup->state != NGX_HTTP_SALLYPORT_L_SENT) {
+        ngx_queue_remove(&lookup->queue);
+    }
+
+    if (!lookup->late) {
+        ngx_queue_remove(&lookup->active);
+    }
+
+    if (!ngx_queue_empty(&lookup->joiners)
+        && result->found != NGX_HTTP_SALLYPORT_FAILED
+        && lookup->again < NGX_HTTP_SALLYPORT_AGAIN)
+    {
+        ngx_http_sallyport_lookup_again(store, lookup, result);
+        return;
+    }
 
     link = &store->chains[lookup->cid.hash % NGX_HTTP_SALLYPORT_CHAINS];
 
@@ -440,52 +333,80 @@ ngx_http_sallyport_lookup_finish(ngx_http_sallyport_store_t *store,
 
     *link = lookup->next;
 
-    if (lookup->state != NGX_HTTP_SALLYPORT_L_SENT) {
-        ngx_queue_remove(&lookup->queue);
-    }
-
     lookup->state = NGX_HTTP_SALLYPORT_L_FREE;
 
     if (lookup->unknown) {
         store->nunknown--;
     }
 
-    if (!lookup->late) {
-        ngx_queue_remove(&lookup->active);
-    }
-
     if (ngx_queue_empty(&store->active) && store->deadline.timer_set) {
         ngx_del_timer(&store->deadline);
     }
 
-    if (found == NGX_HTTP_SALLYPORT_FAILED && !lookup->late) {
+    if (result->found == NGX_HTTP_SALLYPORT_FAILED && !lookup->late) {
         ngx_http_sallyport_count(store->zone,
                                  NGX_HTTP_SALLYPORT_C_LOOKUP_FAILED);
     }
 
-    ngx_http_sallyport_lookup_wake(lookup, found, record, age);
+    ngx_http_sallyport_lookup_wake(&lookup->waiters, result);
+    ngx_http_sallyport_lookup_wake(&lookup->joiners, result);
 
     ngx_queue_insert_tail(&store->idle, &lookup->queue);
+}
+
+
+/* Those who came before the change are told; the others' turn begins now. */
+
+static void
+ngx_http_sallyport_lookup_again(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_lookup_t *lookup,
+    const ngx_http_sallyport_result_t *result)
+{
+    ngx_queue_t  told;
+
+    ngx_queue_init(&told);
+
+    if (!ngx_queue_empty(&lookup->waiters)) {
+        ngx_queue_add(&told, &lookup->waiters);
+    }
+
+    ngx_queue_init(&lookup->waiters);
+    ngx_queue_add(&lookup->waiters, &lookup->joiners);
+    ngx_queue_init(&lookup->joiners);
+
+    lookup->again++;
+    lookup->started = ngx_current_msec;
+    lookup->state = NGX_HTTP_SALLYPORT_L_QUEUED;
+
+    ngx_queue_insert_tail(&store->known, &lookup->queue);
+    ngx_queue_insert_tail(&store->active, &lookup->active);
+
+    if (!store->deadline.timer_set) {
+        ngx_add_timer(&store->deadline, store->timeout);
+    }
+
+    ngx_http_sallyport_lookup_wake(&told, result);
 }
 
 
 /* A handler may cancel other waiters, or start look-ups. */
 
 static void
-ngx_http_sallyport_lookup_wake(ngx_http_sallyport_lookup_t *lookup,
-    ngx_http_sallyport_found_t found, const void *record, int64_t age)
+ngx_http_sallyport_lookup_wake(ngx_queue_t *waiters,
+    const ngx_http_sallyport_result_t *result)
 {
     ngx_queue_t                  *q;
     ngx_http_sallyport_waiter_t  *waiter;
 
-    while (!ngx_queue_empty(&lookup->waiters)) {
-        q = ngx_queue_head(&lookup->waiters);
+    while (!ngx_queue_empty(waiters)) {
+        q = ngx_queue_head(waiters);
         ngx_queue_remove(q);
 
         waiter = ngx_queue_data(q, ngx_http_sallyport_waiter_t, queue);
         waiter->waiting = 0;
+        waiter->trust = result->trust;
 
-        waiter->handler(waiter, found, record, age);
+        waiter->handler(waiter, result->found, result->record, result->age);
     }
 }
 
@@ -499,27 +420,25 @@ void
 ngx_http_sallyport_lookup_fail(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_lookup_t *lookup, ngx_uint_t keep)
 {
-    int64_t                       age;
-    const void                   *record, *cache;
-    ngx_http_sallyport_found_t    found;
-    ngx_http_sallyport_record_t   old;
+    const void                   *record;
+    ngx_http_sallyport_record_t   room;
     ngx_http_sallyport_cached_t   cached;
+    ngx_http_sallyport_result_t   result;
 
-    age = -1;
-    record = NULL;
-    found = NGX_HTTP_SALLYPORT_FAILED;
+    record = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &room,
+                                          &cached);
 
-    cache = ngx_http_sallyport_cache_get(store->zone, &lookup->cid, &old,
-                                         &cached);
-
-    if (cache != NULL && cached.denies) {
-        age = cached.age;
-        record = cache;
-        found = NGX_HTTP_SALLYPORT_FOUND;
+    if (record == NULL) {
+        ngx_memzero(&cached, sizeof(ngx_http_sallyport_cached_t));
     }
 
+    ngx_http_sallyport_lookup_old(store, record, &cached,
+                                  ngx_http_sallyport_clock(),
+                                  NGX_HTTP_SALLYPORT_FAILED, &result);
+
     if (!keep) {
-        ngx_http_sallyport_lookup_finish(store, lookup, found, record, age);
+        lookup->again = NGX_HTTP_SALLYPORT_AGAIN;
+        ngx_http_sallyport_lookup_finish(store, lookup, &result);
         return;
     }
 
@@ -529,7 +448,8 @@ ngx_http_sallyport_lookup_fail(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_count(store->zone,
                              NGX_HTTP_SALLYPORT_C_LOOKUP_FAILED);
 
-    ngx_http_sallyport_lookup_wake(lookup, found, record, age);
+    ngx_http_sallyport_lookup_wake(&lookup->waiters, &result);
+    ngx_http_sallyport_lookup_wake(&lookup->joiners, &result);
 }
 
 

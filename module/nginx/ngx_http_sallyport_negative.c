@@ -15,7 +15,8 @@
 
 typedef struct {
     uint64_t                      h[2];
-    int64_t                       asked;    /* ms, ngx_current_msec */
+    uint64_t                      asked;    /* ns, see source.h */
+    uint64_t                      epoch;
     uint64_t                      sum;
 } ngx_http_sallyport_negative_t;
 
@@ -28,8 +29,10 @@ static uint64_t ngx_http_sallyport_negative_sum(
 
 ngx_uint_t
 ngx_http_sallyport_negative_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, int64_t ttl)
+    ngx_http_sallyport_cache_id_t *cid, const ngx_http_sallyport_view_t *view,
+    uint64_t ttl)
 {
+    uint64_t                       since;
     ngx_uint_t                     i;
     ngx_http_sallyport_negative_t  want, got, *set;
 
@@ -44,7 +47,9 @@ ngx_http_sallyport_negative_get(ngx_http_sallyport_zone_t *zone,
 
         if (got.h[0] == want.h[0] && got.h[1] == want.h[1]) {
             return got.sum == ngx_http_sallyport_negative_sum(&got)
-                   && (int64_t) ngx_current_msec - got.asked < ttl;
+                   && (int64_t) (view->now - got.asked) < (int64_t) ttl
+                   && ngx_http_sallyport_fresh(view, got.epoch, got.asked,
+                                               &since);
         }
     }
 
@@ -54,14 +59,13 @@ ngx_http_sallyport_negative_get(ngx_http_sallyport_zone_t *zone,
 
 void
 ngx_http_sallyport_negative_put(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, int64_t asked)
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_answer_t *answer)
 {
     ngx_uint_t                     i, best;
     ngx_http_sallyport_negative_t  entry, *set;
 
     ngx_http_sallyport_negative_print(cid, &entry);
-    entry.asked = asked;
-    entry.sum = ngx_http_sallyport_negative_sum(&entry);
+    entry.asked = answer->stamp.asked;
 
     set = (ngx_http_sallyport_negative_t *)
           ngx_http_sallyport_zone_set(zone, NGX_HTTP_SALLYPORT_T_NEGATIVE,
@@ -69,6 +73,14 @@ ngx_http_sallyport_negative_put(ngx_http_sallyport_zone_t *zone,
     best = 0;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
+
+    entry.epoch = ngx_http_sallyport_answer_epoch(zone, cid->hash, answer);
+    entry.sum = ngx_http_sallyport_negative_sum(&entry);
+
+    if (entry.epoch == NGX_HTTP_SALLYPORT_E_CHANGED) {
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+        return;
+    }
 
     for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
 
@@ -103,17 +115,9 @@ ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
 
     for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
 
-        if (set[i].h[0] != entry.h[0] || set[i].h[1] != entry.h[1]) {
-            continue;
-        }
-
-        ngx_shmtx_lock(&zone->shpool->mutex);
-
         if (set[i].h[0] == entry.h[0] && set[i].h[1] == entry.h[1]) {
             ngx_memzero(&set[i], sizeof(ngx_http_sallyport_negative_t));
         }
-
-        ngx_shmtx_unlock(&zone->shpool->mutex);
     }
 }
 

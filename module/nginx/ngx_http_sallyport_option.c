@@ -10,6 +10,10 @@
 #include "ngx_http_sallyport_store.h"
 
 
+static ngx_int_t ngx_http_sallyport_store_time(ngx_str_t *s, ngx_int_t min,
+    ngx_msec_t *ms);
+static ngx_int_t ngx_http_sallyport_store_tracking(ngx_str_t *s,
+    ngx_uint_t *tracking);
 static ngx_int_t ngx_http_sallyport_store_number(ngx_str_t *s, ngx_uint_t *n);
 static ngx_int_t ngx_http_sallyport_store_password(ngx_conf_t *cf,
     ngx_str_t *password, ngx_str_t *name);
@@ -20,7 +24,7 @@ ngx_http_sallyport_store_option(ngx_conf_t *cf,
     ngx_http_sallyport_store_t *store, ngx_str_t *value)
 {
     u_char     *equals;
-    ngx_int_t   rc, ms;
+    ngx_int_t   rc, n;
     ngx_str_t   name, v;
 
     equals = ngx_strlchr(value->data, value->data + value->len, '=');
@@ -42,16 +46,25 @@ ngx_http_sallyport_store_option(ngx_conf_t *cf,
 
     rc = NGX_OK;
 
-    if (is("ttl") || is("timeout")) {
-        ms = ngx_parse_time(&v, 0);
-        rc = ms > 0 && ms <= 3600 * 1000 ? NGX_OK : NGX_ERROR;
+    if (is("ttl")) {
+        rc = ngx_http_sallyport_store_time(&v, 1, &store->ttl);
 
-        if (is("ttl")) {
-            store->ttl = (ngx_msec_t) ms;
+    } else if (is("timeout")) {
+        rc = ngx_http_sallyport_store_time(&v, 1, &store->timeout);
 
-        } else {
-            store->timeout = (ngx_msec_t) ms;
-        }
+    } else if (is("lease")) {
+        rc = ngx_http_sallyport_store_time(&v, 40, &store->lease);
+
+    } else if (is("canary")) {
+        rc = ngx_http_sallyport_store_time(&v, 20, &store->canary);
+
+    } else if (is("quorum")) {
+        n = ngx_atoi(v.data, v.len);
+        rc = n >= 0 && n <= 16 ? NGX_OK : NGX_ERROR;
+        store->quorum = (ngx_uint_t) n;
+
+    } else if (is("tracking")) {
+        rc = ngx_http_sallyport_store_tracking(&v, &store->tracking);
 
     } else if (is("prefix")) {
         store->prefix = v;
@@ -96,10 +109,11 @@ ngx_http_sallyport_store_option(ngx_conf_t *cf,
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown option \"%V\" of the store; there are ttl, "
-                           "timeout, prefix, db, user, password_file, ca, "
-                           "cert, key, name, sentinel_user, "
-                           "sentinel_password_file, lookups, "
+                           "unknown option \"%V\" of the store; there are "
+                           "lease, canary, quorum, tracking, ttl, timeout, "
+                           "prefix, db, user, password_file, ca, cert, key, "
+                           "name, sentinel_user, sentinel_password_file, "
+                           "lookups, "
                            "address_lookups and address_burst", &name);
         return NGX_ERROR;
     }
@@ -124,6 +138,45 @@ ngx_http_sallyport_store_db(ngx_str_t *s)
     db = ngx_atoi(s->data, s->len);
 
     return db != NGX_ERROR && db < 65536 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* At most an hour. */
+
+static ngx_int_t
+ngx_http_sallyport_store_time(ngx_str_t *s, ngx_int_t min, ngx_msec_t *ms)
+{
+    ngx_int_t  value;
+
+    value = ngx_parse_time(s, 0);
+
+    if (value < min || value > 3600 * 1000) {
+        return NGX_ERROR;
+    }
+
+    *ms = (ngx_msec_t) value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sallyport_store_tracking(ngx_str_t *s, ngx_uint_t *tracking)
+{
+    ngx_uint_t  i;
+
+    static const char  *words[] = { "auto", "on", "off" };
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (s->len == ngx_strlen(words[i])
+            && ngx_memcmp(s->data, words[i], s->len) == 0)
+        {
+            *tracking = i;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_ERROR;
 }
 
 

@@ -11,12 +11,19 @@
 #include "ngx_http_sallyport_meter.h"
 
 
+#define NGX_HTTP_SALLYPORT_LOOK_AGAIN  250000000    /* ns */
+
+
 static ngx_http_sallyport_found_t ngx_http_sallyport_look_up(
     ngx_http_sallyport_ctx_t *ctx, ngx_http_sallyport_kind_t kind,
     ngx_str_t *id);
 static void ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
     ngx_http_sallyport_found_t found, const void *record, int64_t age_ms);
+static void ngx_http_sallyport_looked(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_kind_t kind, int64_t age_ms);
 static ngx_uint_t ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx);
+static int64_t ngx_http_sallyport_stale_max(ngx_http_sallyport_ctx_t *ctx,
+    ngx_uint_t strictest);
 static ngx_int_t ngx_http_sallyport_suspend(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_leave(void *data);
 
@@ -252,7 +259,7 @@ ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
 
     found = ngx_http_sallyport_record_get(ctx->slcf->store, kind, id,
                                           &ctx->unit, room, &record, &age_ms,
-                                          &ctx->waiter,
+                                          &ctx->waiter, ctx->now,
                                           ctx->request->connection->log);
 
     if (found != NGX_HTTP_SALLYPORT_FOUND) {
@@ -269,11 +276,34 @@ ngx_http_sallyport_look_up(ngx_http_sallyport_ctx_t *ctx,
         ctx->customer->record = record;
     }
 
-    if (age_ms > ctx->record_age_ms) {
-        ctx->record_age_ms = age_ms;    /* the oldest of them */
-    }
+    ngx_http_sallyport_looked(ctx, kind, age_ms);
 
     return found;
+}
+
+
+/* Of all records the oldest one, and the least trusted one, count. */
+
+static void
+ngx_http_sallyport_looked(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_kind_t kind, int64_t age_ms)
+{
+    if (kind == NGX_HTTP_SALLYPORT_KEY) {
+        ctx->looked = ctx->now;         /* before the others */
+    }
+
+    if (age_ms > ctx->record_age_ms) {
+        ctx->record_age_ms = age_ms;
+    }
+
+    if (ctx->waiter.trust > ctx->trust) {
+        ctx->trust = ctx->waiter.trust;
+    }
+
+    if (ctx->waiter.trust == NGX_HTTP_SALLYPORT_STALE) {
+        ctx->stale |= 1 << kind;
+        ctx->stale_ms = ngx_max(ctx->stale_ms, age_ms);
+    }
 }
 
 
@@ -294,7 +324,7 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
 
     ctx->found = found;
     ctx->record_arrived = 1;
-    ctx->from_store = 1;
+    ctx->now = ngx_http_sallyport_clock();
     waiter->slot = 0;
 
     if (found == NGX_HTTP_SALLYPORT_FOUND) {
@@ -302,18 +332,19 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
         if (ctx->state == NGX_HTTP_SALLYPORT_S_KEY) {
             ctx->key_room = *(const sp_key_t *) record;
             ctx->key = &ctx->key_room;
+            ngx_http_sallyport_looked(ctx, NGX_HTTP_SALLYPORT_KEY, age_ms);
 
         } else if (ctx->state == NGX_HTTP_SALLYPORT_S_ACCOUNT) {
             ctx->account_room = *(const sp_account_t *) record;
             ctx->account = &ctx->account_room;
+            ngx_http_sallyport_looked(ctx, NGX_HTTP_SALLYPORT_ACCOUNT,
+                                      age_ms);
 
         } else {
             ctx->customer->room = *(const sp_account_t *) record;
             ctx->customer->record = &ctx->customer->room;
-        }
-
-        if (age_ms > ctx->record_age_ms) {
-            ctx->record_age_ms = age_ms;
+            ngx_http_sallyport_looked(ctx, NGX_HTTP_SALLYPORT_CUSTOMER,
+                                      age_ms);
         }
     }
 
@@ -324,7 +355,11 @@ ngx_http_sallyport_found(ngx_http_sallyport_waiter_t *waiter,
 }
 
 
-/* The policy bounds the age of what may allow; what denies is obeyed. */
+/*
+ * The policy bounds the age of what may allow; what denies is obeyed. Which
+ * bound counts for a stale record is for the model to say: here it is past all
+ * of them.
+ */
 
 static ngx_uint_t
 ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx)
@@ -333,7 +368,106 @@ ngx_http_sallyport_aged(ngx_http_sallyport_ctx_t *ctx)
 
     max_age = sp_policy_max_age(ctx->policy->image, SP_AGED_RECORD);
 
-    return max_age >= 0 && ctx->record_age_ms / 1000 > max_age;
+    if (max_age >= 0 && ctx->record_age_ms / 1000 > max_age) {
+        return 1;
+    }
+
+    return ctx->stale_ms >= 0
+           && ctx->stale_ms > ngx_http_sallyport_stale_max(ctx, 0);
+}
+
+
+/* ms that "stale:" of the policy allows for all, or for any, of its tiers. */
+
+static int64_t
+ngx_http_sallyport_stale_max(ngx_http_sallyport_ctx_t *ctx,
+    ngx_uint_t strictest)
+{
+    int      tier;
+    int64_t  max;
+
+    max = sp_policy_stale(ctx->policy->image, 0);
+
+    for (tier = 1; tier <= SP_TIERS && !strictest; tier++) {
+        max = ngx_max(max, sp_policy_stale(ctx->policy->image, tier));
+    }
+
+    return ngx_max(max, 0) * 1000;
+}
+
+
+void
+ngx_http_sallyport_stale(ngx_http_sallyport_ctx_t *ctx)
+{
+    int          tier;
+    int64_t      max;
+    ngx_uint_t   i;
+
+    max = ngx_http_sallyport_stale_max(ctx, ctx->facts.nmodels == 0);
+
+    for (i = 0; i < ctx->facts.nmodels; i++) {
+        tier = sp_policy_model_tier(ctx->policy->image, ctx->facts.models[i]);
+        max = ngx_min(max, ngx_max(sp_policy_stale(ctx->policy->image, tier),
+                                   0) * 1000);
+    }
+
+    if (ctx->stale_ms <= max && max > 0) {
+        return;
+    }
+
+    if (ctx->stale & (1 << NGX_HTTP_SALLYPORT_KEY)) {
+        sp_facts_key(&ctx->facts, SP_KEYFACT_FAILED, NULL);
+
+    } else if (ctx->stale & (1 << NGX_HTTP_SALLYPORT_CUSTOMER)) {
+        sp_facts_customer(&ctx->facts, SP_CUSTFACT_FAILED, NULL);
+    }
+
+    if (ctx->stale & (1 << NGX_HTTP_SALLYPORT_ACCOUNT)) {
+        sp_facts_account(&ctx->facts, SP_ACCTFACT_FAILED, NULL);
+    }
+
+    ctx->slot = 0;
+    ctx->stale = 0;
+}
+
+
+/*
+ * What was found at the head is as old as the body took to come. Records that
+ * nobody has changed since are found again at once.
+ */
+
+ngx_uint_t
+ngx_http_sallyport_renew(ngx_http_sallyport_ctx_t *ctx)
+{
+    if (ctx->facts.key_state != SP_KEYFACT_FOUND
+        || (int64_t) (ctx->now - ctx->looked) < NGX_HTTP_SALLYPORT_LOOK_AGAIN)
+    {
+        return 0;
+    }
+
+    ctx->looked = ctx->now;
+    ctx->slot = 0;
+    ctx->stale = 0;
+    ctx->stale_ms = -1;
+    ctx->trust = NGX_HTTP_SALLYPORT_NONE;
+    ctx->record_age_ms = -1;
+
+    return 1;
+}
+
+
+const char *
+ngx_http_sallyport_trusted(ngx_http_sallyport_ctx_t *ctx)
+{
+    static const char  *words[] = { "none", "fresh", "stale", "sticky" };
+
+    if (ctx->recalled) {
+        return "fresh";
+    }
+
+    return ctx->facts.key == NULL
+           || ctx->facts.account_state == SP_ACCTFACT_FAILED
+           ? "none" : words[ctx->trust];
 }
 
 

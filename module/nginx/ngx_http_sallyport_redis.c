@@ -315,8 +315,8 @@ ngx_http_sallyport_redis_attach(ngx_http_sallyport_redis_t *redis,
     redis->meta_asked = 0;
     redis->feeds = 0;
     redis->run_id = 0;
-    redis->primary = 0;
     redis->evicts = 0;
+    redis->foreign = 0;
 
     redis->reader = ngx_http_sallyport_reply_reader(redis->reply);
 

@@ -175,8 +175,8 @@ struct ngx_http_sallyport_redis_s {
 
     /* what INFO said of the server; "run_id" is 0 if it did not say */
     uint64_t                           run_id;    /* its digits, hashed */
-    unsigned                           primary:1;
     unsigned                           evicts:1;  /* not "noeviction" */
+    unsigned                           foreign:1; /* its data are not ours */
 
     unsigned                           meta_asked:1;
     unsigned                           feeds:1;   /* kind->feed is in use */

@@ -206,6 +206,7 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_sallyport_follow_metrics(p, &smcf->follows);
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
     p = ngx_http_sallyport_files_metrics(p, &smcf->stores);
+    p = ngx_http_sallyport_stores_metrics(p, &smcf->stores);
 
     if (smcf->enabled) {
         p = ngx_http_sallyport_metrics_audits(p, &smcf->audits);
@@ -332,7 +333,8 @@ ngx_http_sallyport_metrics_size(ngx_http_sallyport_main_conf_t *smcf)
            + ngx_http_sallyport_follow_metrics_size(&smcf->follows)
            + ngx_http_sallyport_policies_metrics_size(&smcf->policies)
            + ngx_http_sallyport_files_metrics_size(&smcf->stores)
-           + ngx_http_sallyport_meter_metrics_size(smcf->zone);
+           + ngx_http_sallyport_meter_metrics_size(smcf->zone)
+           + ngx_http_sallyport_stores_metrics_size(&smcf->stores);
 }
 
 

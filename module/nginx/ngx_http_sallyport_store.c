@@ -8,7 +8,11 @@
  *     sallyport_store  URL        [options];      (url.c)
  *     sallyport_store  file:PATH  [zone=SIZE];    (file.c)
  *
- *     ttl=5s            how old a record may be before it is asked for again
+ *     lease=1500ms      how old the proof may be that no change was missed
+ *     canary=250ms      how often that is proved
+ *     quorum=0          replicas that must have the proof, too
+ *     tracking=auto     auto, on or off: where records are polled instead,
+ *     ttl=5s            how old one may be before it is asked for again
  *     timeout=50ms      how long a request waits for a record
  *     prefix=sp:data:   what all names in the store begin with
  *     db=0              number of the database
@@ -58,6 +62,9 @@ ngx_http_sallyport_store_create(ngx_conf_t *cf,
 
     store->smcf = smcf;
     store->ttl = 5000;
+    store->lease = 1500;
+    store->canary = 250;
+    store->tracking = NGX_HTTP_SALLYPORT_TRACKING_AUTO;
     store->timeout = 50;
     store->total_rate = 10000;
     store->unit_rate = 50;
@@ -181,6 +188,13 @@ ngx_http_sallyport_store_finish(ngx_conf_t *cf,
 
     store->hard = ngx_max(4 * store->timeout, 200);
 
+    if (store->lease < 2 * store->canary) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "lease=%Mms of the store must be at least twice "
+                           "canary=%Mms", store->lease, store->canary);
+        return NGX_ERROR;
+    }
+
     /* the name is what the zone tells stores by, so it outlives a reload */
 
     address = store->name;
@@ -222,9 +236,26 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
 
     store->zone = zone;
     store->tag = ngx_http_sallyport_store_tag(store, zone);
+    store->source = ngx_http_sallyport_source_claim(zone, store->tag);
+
+    if (store->source == NULL) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                      "sallyport: the zone has no room for store \"%V\": it "
+                      "holds %d, of which some are of an earlier configuration",
+                      &store->name, NGX_HTTP_SALLYPORT_SOURCES);
+        return NGX_ERROR;
+    }
 
     if (store->file != NULL) {
+        store->source->polled = NGX_HTTP_SALLYPORT_POLLED_OFF;
         return ngx_http_sallyport_file_init_process(cycle, store);
+    }
+
+    if (store->tracking == NGX_HTTP_SALLYPORT_TRACKING_OFF) {
+        store->source->polled = NGX_HTTP_SALLYPORT_POLLED_OFF;
+
+    } else if (store->source->polled == NGX_HTTP_SALLYPORT_POLLED_OFF) {
+        store->source->polled = NGX_HTTP_SALLYPORT_TRACKED;
     }
 
     store->ident[3] = (void *) -1;
@@ -233,6 +264,7 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
         || ngx_http_sallyport_redis_init(&store->redis, store,
                                          &ngx_http_sallyport_redis_data, cycle)
            != NGX_OK
+        || ngx_http_sallyport_tracker_init(store, cycle) != NGX_OK
         || ngx_http_sallyport_lookup_init(store, cycle) != NGX_OK)
     {
         return NGX_ERROR;
@@ -285,6 +317,7 @@ ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store)
         ngx_del_timer(&store->deadline);
     }
 
+    ngx_http_sallyport_tracker_exit(store);
     ngx_http_sallyport_redis_close(&store->redis);
     ngx_http_sallyport_place_close(store);
 
@@ -314,13 +347,21 @@ ngx_http_sallyport_store_up(ngx_http_sallyport_store_t *store)
 }
 
 
-ngx_uint_t
-ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_say_t say)
+void
+ngx_http_sallyport_store_poll(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_polled_t why, const char *what)
 {
-    return store->said[say].once
-           && ngx_current_msec - store->said[say].at
-              < NGX_HTTP_SALLYPORT_QUIET;
+    store->source->polled = why;
+
+    if (!ngx_http_sallyport_store_loud(store, NGX_HTTP_SALLYPORT_SAY_POLLED)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "sallyport: store \"%V\" refused %s, so its changes are not "
+                  "heard of: a record is used for ttl=%Mms after it was read, "
+                  "and a revocation takes as long", &store->name, what,
+                  store->ttl);
 }
 
 
@@ -328,12 +369,16 @@ ngx_uint_t
 ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store,
     ngx_http_sallyport_say_t say)
 {
-    if (ngx_http_sallyport_store_quiet(store, say)) {
+    ngx_http_sallyport_said_t  *said;
+
+    said = &store->said[say];
+
+    if (said->once && ngx_current_msec - said->at < NGX_HTTP_SALLYPORT_QUIET) {
         return 0;
     }
 
-    store->said[say].once = 1;
-    store->said[say].at = ngx_current_msec;
+    said->once = 1;
+    said->at = ngx_current_msec;
 
     return 1;
 }

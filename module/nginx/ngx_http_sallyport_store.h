@@ -21,6 +21,9 @@
 #define NGX_HTTP_SALLYPORT_LOOKUPS     512   /* at once, a worker and store */
 #define NGX_HTTP_SALLYPORT_UNKNOWN     64    /* of them for uncached keys */
 #define NGX_HTTP_SALLYPORT_CHAINS      256   /* of the table of look-ups */
+#define NGX_HTTP_SALLYPORT_AGAIN       2     /* times for who came too late */
+
+#define ngx_http_sallyport_ns(ms)  ((uint64_t) (ms) * 1000000)
 
 #define NGX_HTTP_SALLYPORT_PREFIX_MAX  128   /* bytes */
 #define NGX_HTTP_SALLYPORT_SECRET_MAX  512   /* bytes of a password */
@@ -28,8 +31,16 @@
 
 
 
-typedef struct ngx_http_sallyport_lookup_s  ngx_http_sallyport_lookup_t;
-typedef struct ngx_http_sallyport_file_s    ngx_http_sallyport_file_t;
+typedef struct ngx_http_sallyport_lookup_s   ngx_http_sallyport_lookup_t;
+typedef struct ngx_http_sallyport_file_s     ngx_http_sallyport_file_t;
+typedef struct ngx_http_sallyport_tracker_s  ngx_http_sallyport_tracker_t;
+
+
+/* tracking=...; what is not AUTO never becomes polled, or is always. */
+
+#define NGX_HTTP_SALLYPORT_TRACKING_AUTO  0
+#define NGX_HTTP_SALLYPORT_TRACKING_ON    1
+#define NGX_HTTP_SALLYPORT_TRACKING_OFF   2
 
 
 typedef union {
@@ -55,15 +66,27 @@ struct ngx_http_sallyport_lookup_s {
     ngx_queue_t                        queue;
     ngx_queue_t                        active;   /* by deadline; if !late */
     ngx_queue_t                        waiters;
+    ngx_queue_t                        joiners;  /* since it is outdated */
     ngx_http_sallyport_lookup_t       *next;     /* in its chain */
     ngx_http_sallyport_cache_id_t      cid;      /* cid.id is "id" below */
     ngx_http_sallyport_lookup_state_t  state;
     ngx_msec_t                         started;
-    ngx_msec_t                         sent;
+    ngx_http_sallyport_stamp_t         stamp;    /* of when it was sent */
+    ngx_uint_t                         again;    /* times sent for joiners */
     unsigned                           unknown:1;
     unsigned                           late:1;   /* waiters were told */
     u_char                             id[SP_CUSTOMER_NAME_LEN];
 };
+
+
+/* What those who wait are told. */
+
+typedef struct {
+    ngx_http_sallyport_found_t         found;
+    ngx_http_sallyport_trust_t         trust;
+    const void                        *record;   /* of FOUND */
+    int64_t                            age;      /* ms; -1: none */
+} ngx_http_sallyport_result_t;
 
 
 /* One line a while of each kind, so that none hides the others. */
@@ -72,6 +95,8 @@ typedef enum {
     NGX_HTTP_SALLYPORT_SAY_STORE = 0,  /* it cannot be reached or believed */
     NGX_HTTP_SALLYPORT_SAY_ERROR,      /* it answered a look-up with one */
     NGX_HTTP_SALLYPORT_SAY_RECORD,     /* a record is invalid or too old */
+    NGX_HTTP_SALLYPORT_SAY_POLLED,     /* its changes are not heard of */
+    NGX_HTTP_SALLYPORT_SAY_EVICTS,     /* it may drop records */
     NGX_HTTP_SALLYPORT_SAYS
 } ngx_http_sallyport_say_t;
 
@@ -87,7 +112,11 @@ struct ngx_http_sallyport_store_s {
     ngx_array_t                        args;      /* as written: same store */
     ngx_http_sallyport_place_t        *place;     /* NULL: it is a file */
     ngx_http_sallyport_tls_t          *tls;
-    ngx_msec_t                         ttl;
+    ngx_msec_t                         ttl;       /* where it is polled */
+    ngx_msec_t                         lease;     /* S: of what is tracked */
+    ngx_msec_t                         canary;    /* p: between two canaries */
+    ngx_uint_t                         quorum;    /* replicas that have one */
+    ngx_uint_t                         tracking;  /* ..._TRACKING_AUTO */
     ngx_msec_t                         timeout;   /* of a look-up */
     ngx_msec_t                         hard;      /* of a command */
     ngx_uint_t                         unit_rate; /* a second */
@@ -111,6 +140,8 @@ struct ngx_http_sallyport_store_s {
     ngx_event_t                        deadline;  /* of the oldest active */
     ngx_http_sallyport_said_t          said[NGX_HTTP_SALLYPORT_SAYS];
     ngx_http_sallyport_redis_t         redis;     /* for look-ups */
+    ngx_http_sallyport_source_t       *source;    /* in the zone */
+    ngx_http_sallyport_tracker_t      *tracker;
 };
 
 
@@ -123,9 +154,9 @@ ngx_int_t ngx_http_sallyport_store_db(ngx_str_t *s);
 
 /* store.c */
 
-/* 1 if a line was logged lately, and the next one must wait. */
-ngx_uint_t ngx_http_sallyport_store_quiet(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_say_t say);
+/* The fallback, loudly: "what" is refused, so records live for "ttl". */
+void ngx_http_sallyport_store_poll(ngx_http_sallyport_store_t *store,
+    ngx_http_sallyport_polled_t why, const char *what);
 
 /* 1 if a line may be logged now: the caller logs it. */
 ngx_uint_t ngx_http_sallyport_store_loud(ngx_http_sallyport_store_t *store,
@@ -156,15 +187,43 @@ ngx_http_sallyport_found_t ngx_http_sallyport_file_get(
     ngx_http_sallyport_waiter_t *waiter);
 
 
+/* tracker.c */
+
+ngx_int_t ngx_http_sallyport_tracker_init(ngx_http_sallyport_store_t *store,
+    ngx_cycle_t *cycle);
+void ngx_http_sallyport_tracker_exit(ngx_http_sallyport_store_t *store);
+
+/* The store can be asked: if nobody tracks it yet, this worker may. */
+void ngx_http_sallyport_tracker_wake(ngx_http_sallyport_store_t *store);
+
+
+/* record.c */
+
+/*
+ * What a record in the zone is worth when the store gave none ("found"). One
+ * that refuses is obeyed. Another may be used for as long as the policy says,
+ * if nothing tells that it has changed.
+ */
+void ngx_http_sallyport_lookup_old(ngx_http_sallyport_store_t *store,
+    const void *record, ngx_http_sallyport_cached_t *cached, uint64_t now,
+    ngx_http_sallyport_found_t found, ngx_http_sallyport_result_t *result);
+
+
 /* lookup.c */
+
+/* WAIT, or FAILED if the look-up is refused. */
+ngx_http_sallyport_found_t ngx_http_sallyport_lookup_join(
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_cache_id_t *cid,
+    ngx_uint_t known, const sp_addr_t *unit,
+    ngx_http_sallyport_waiter_t *waiter);
 
 ngx_int_t ngx_http_sallyport_lookup_init(ngx_http_sallyport_store_t *store,
     ngx_cycle_t *cycle);
 void ngx_http_sallyport_lookup_pump(ngx_http_sallyport_store_t *store);
 
 void ngx_http_sallyport_lookup_finish(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_lookup_t *lookup, ngx_http_sallyport_found_t found,
-    const void *record, int64_t age);
+    ngx_http_sallyport_lookup_t *lookup,
+    const ngx_http_sallyport_result_t *result);
 
 /* "keep": it has a place on the wire, or among the doubted, and stays there. */
 void ngx_http_sallyport_lookup_fail(ngx_http_sallyport_store_t *store,

@@ -242,16 +242,17 @@ ngx_http_sallyport_variable_country(ngx_http_sallyport_ctx_t *ctx)
 }
 
 
-/* Where the account's record came from. */
+/* How far the records could be trusted. */
 
 static sp_str_t
 ngx_http_sallyport_variable_source(ngx_http_sallyport_ctx_t *ctx)
 {
-    if (ctx->facts.key == NULL && !ctx->recalled) {
-        return SP_STR("none");
-    }
+    sp_str_t  s;
 
-    return ctx->from_store ? SP_STR("store") : SP_STR("cache");
+    s.data = (u_char *) ngx_http_sallyport_trusted(ctx);
+    s.len = ngx_strlen(s.data);
+
+    return s;
 }
 
 

@@ -16,6 +16,10 @@ static ngx_int_t ngx_http_sallyport_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_sallyport_zone_reuse(ngx_shm_zone_t *shm_zone,
     ngx_http_sallyport_zone_t *zone);
+#if (SALLYPORT_MUTATE)
+static void ngx_http_sallyport_zone_mutate(ngx_http_sallyport_zone_sh_t *sh,
+    ngx_log_t *log);
+#endif
 static void ngx_http_sallyport_zone_cut(ngx_http_sallyport_zone_sh_t *sh,
     size_t size);
 
@@ -29,8 +33,9 @@ static const struct {
 } ngx_http_sallyport_tables[NGX_HTTP_SALLYPORT_TABLES] = {
     { 20,  256, NGX_HTTP_SALLYPORT_LINE },
     { 30,  512, NGX_HTTP_SALLYPORT_LINE },
-    { 14, 4096, NGX_HTTP_SALLYPORT_LINE },
-    {  6,   32, 0 },
+    { 12, 4096, NGX_HTTP_SALLYPORT_LINE },
+    {  2,   32, 0 },
+    {  6,   40, 0 },
     { 16, sizeof(ngx_http_sallyport_bucket_t), 0 },
     {  8, sizeof(ngx_http_sallyport_bucket_t), 0 },
     {  6, sizeof(ngx_http_sallyport_bucket_t), 0 }
@@ -149,6 +154,10 @@ ngx_http_sallyport_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     ngx_http_sallyport_zone_cut(sh, size);
 
+#if (SALLYPORT_MUTATE)
+    ngx_http_sallyport_zone_mutate(sh, shm_zone->shm.log);
+#endif
+
     sh->size = shm_zone->shm.size;
     sh->layout = NGX_HTTP_SALLYPORT_ZONE_LAYOUT;
     sh->magic = NGX_HTTP_SALLYPORT_ZONE_MAGIC;
@@ -183,6 +192,34 @@ ngx_http_sallyport_zone_reuse(ngx_shm_zone_t *shm_zone,
 
     return NGX_OK;
 }
+
+
+#if (SALLYPORT_MUTATE)
+
+/* SALLYPORT_MUTATE in the environment: a list of "gen", "epoch", "canary". */
+
+static void
+ngx_http_sallyport_zone_mutate(ngx_http_sallyport_zone_sh_t *sh,
+    ngx_log_t *log)
+{
+    char        *words;
+    ngx_uint_t   i;
+
+    static const char  *names[] = { "gen", "epoch", "canary" };
+
+    words = getenv("SALLYPORT_MUTATE");
+
+    for (i = 0; words != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (ngx_strstr(words, names[i]) != NULL) {
+            sh->mutations |= (ngx_uint_t) 1 << i;
+            ngx_log_error(NGX_LOG_WARN, log, 0,
+                          "sallyport: works without \"%s\", as a test wants",
+                          names[i]);
+        }
+    }
+}
+
+#endif
 
 
 static void

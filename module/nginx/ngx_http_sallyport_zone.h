@@ -12,13 +12,14 @@
  *   table    share  slot  holds
  *   KEYS       20%   256  key records, packed
  *   ACCOUNTS   30%   512  account records, packed
- *   LARGE      14%  4096  records of any kind that fit no smaller slot
- *   NEGATIVE    6%    32  ids that the store does not know
+ *   LARGE      12%  4096  records of any kind that fit no smaller slot
+ *   TOMB        2%    32  versions of records that refused, lately
+ *   NEGATIVE    6%    40  ids that the store does not know
  *   IDENTITY   16%    24  buckets of limits by key or account
  *   ADDRESS     8%    24  buckets of other limits
  *   LOOKUP      6%    24  buckets of the look-up rate by address
  *
- * Nothing that an unauthenticated client sends writes to the first three
+ * Nothing that an unauthenticated client sends writes to the first four
  * tables or to IDENTITY, so a flood of made-up keys evicts no account.
  *
  * Writers hold shpool->mutex, which the master frees if a worker dies with
@@ -31,11 +32,11 @@
 #define NGX_HTTP_SALLYPORT_ZONE_H
 
 
-#include "ngx_http_sallyport.h"
+#include "ngx_http_sallyport_source.h"
 
 
 #define NGX_HTTP_SALLYPORT_ZONE_MAGIC    0x53505a4fu   /* "SPZO" */
-#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   3             /* grows with each */
+#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   4             /* grows with each */
 #define NGX_HTTP_SALLYPORT_ZONE_MIN      (1024 * 1024)
 #define NGX_HTTP_SALLYPORT_WAYS          8
 #define NGX_HTTP_SALLYPORT_LINE          64            /* bytes, cache line */
@@ -46,6 +47,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_T_KEYS = 0,
     NGX_HTTP_SALLYPORT_T_ACCOUNTS,
     NGX_HTTP_SALLYPORT_T_LARGE,
+    NGX_HTTP_SALLYPORT_T_TOMB,
     NGX_HTTP_SALLYPORT_T_NEGATIVE,
     NGX_HTTP_SALLYPORT_T_IDENTITY,
     NGX_HTTP_SALLYPORT_T_ADDRESS,
@@ -84,6 +86,15 @@ typedef struct {
      * go to the slots: odd while one is under way, or was cut short.
      */
     uint64_t                      writes[NGX_HTTP_SALLYPORT_WRITES];
+
+    /*
+     * Changes of records that the store told of, by their hash: an answer
+     * that was asked for before one must not be cached after it.
+     */
+    uint32_t                      gens[NGX_HTTP_SALLYPORT_GENS];
+    uint64_t                      epochs;   /* given so far, see source.h */
+    ngx_http_sallyport_source_t   sources[NGX_HTTP_SALLYPORT_SOURCES];
+    ngx_uint_t                    mutations; /* see below; 0 */
 } ngx_http_sallyport_zone_sh_t;
 
 
@@ -93,6 +104,22 @@ struct ngx_http_sallyport_zone_s {
     ngx_shm_zone_t               *shm_zone;
     ngx_http_sallyport_meters_t  *meters;
 };
+
+
+/*
+ * Parts of the cache's protocol that can be switched off, in builds made with
+ * SALLYPORT_MUTATE only, to see that a test of it can fail.
+ */
+
+#define NGX_HTTP_SALLYPORT_M_GEN     0x1   /* cached in spite of a change */
+#define NGX_HTTP_SALLYPORT_M_EPOCH   0x2   /* an epoch never ends */
+#define NGX_HTTP_SALLYPORT_M_CANARY  0x4   /* always fresh while subscribed */
+
+#if (SALLYPORT_MUTATE)
+#define ngx_http_sallyport_mutant(zone, m)  ((zone)->sh->mutations & (m))
+#else
+#define ngx_http_sallyport_mutant(zone, m)  0
+#endif
 
 
 /* Of any bytes, by two keyed hashes whose keys nobody outside knows. */
@@ -173,11 +200,25 @@ ngx_http_sallyport_writes(ngx_http_sallyport_zone_t *zone, uint64_t hash)
 }
 
 
-/* What a slot of a record begins with, and may be read without the rest. */
+/* The count of changes that a record's are counted in. */
+
+static ngx_inline uint32_t *
+ngx_http_sallyport_gen(ngx_http_sallyport_zone_t *zone, uint64_t hash)
+{
+    return &zone->sh->gens[hash & (NGX_HTTP_SALLYPORT_GENS - 1)];
+}
+
+
+/*
+ * What a slot of a record begins with, and may be read without the rest. The
+ * last two are set anew when the store gives the same record again; the epoch
+ * is E_CHANGED as soon as it is known to have another.
+ */
 
 typedef struct {
     uint64_t                      seq;      /* odd while it is written */
-    int64_t                       asked;    /* ms, ngx_current_msec */
+    uint64_t                      asked;    /* ns, see source.h */
+    uint64_t                      epoch;
 } ngx_http_sallyport_slot_head_t;
 
 
@@ -210,7 +251,8 @@ typedef struct {
 
 
 typedef struct {
-    int64_t                       age;      /* ms since it was asked for */
+    uint64_t                      asked;    /* ns, see source.h */
+    uint64_t                      epoch;
     uint64_t                      ver;
     uint64_t                      slot;     /* place in the zone, and what */
     uint64_t                      seq;      /* it held: together one filling */
@@ -220,6 +262,15 @@ typedef struct {
     unsigned                      denies:1; /* obeyed however old */
     unsigned                      spent:1;  /* no longer fresh at any age */
 } ngx_http_sallyport_cached_t;
+
+
+/* What an answer may do to the cache: it is of this source, if it is of one. */
+
+typedef struct {
+    ngx_http_sallyport_source_t  *source;   /* NULL: it is polled */
+    ngx_http_sallyport_stamp_t    stamp;
+    uint64_t                      run_id;   /* of who answered */
+} ngx_http_sallyport_answer_t;
 
 
 /* Sets the hash; and the print, unless "print" has it already. */
@@ -236,25 +287,50 @@ const void *ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cached_t *cached);
 
 
-/* Workers cache the time: another one's may be a little ahead. */
-
-static ngx_inline int64_t
-ngx_http_sallyport_age(int64_t asked)
-{
-    return ngx_max((int64_t) ngx_current_msec - asked, 0);
-}
-
 /*
- * "asked" is the ngx_current_msec at which the store was asked. NGX_DECLINED:
- * a higher version is there, and this record does not deny, so it was not
- * taken. NGX_ERROR: it fits no slot.
+ * NGX_BUSY: the record may be used but not cached: it has changed since, or
+ * another one is there that is known better. NGX_DECLINED: a higher version
+ * was known, and this record does not deny, so it was not taken. NGX_ERROR: it
+ * fits no slot.
  */
 ngx_int_t ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, const void *record, int64_t asked);
+    ngx_http_sallyport_cache_id_t *cid, const void *record,
+    ngx_http_sallyport_answer_t *answer);
 
 /* The store no longer has it: kept for its version and a denial only. */
 void ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid);
+
+/* T5: the store has another one by now, or none. */
+void ngx_http_sallyport_cache_changed(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid);
+
+/*
+ * Under the lock. The epoch that what was answered belongs to, E_NONE if to no
+ * one that is known of, E_CHANGED if the record has changed since.
+ */
+uint64_t ngx_http_sallyport_answer_epoch(ngx_http_sallyport_zone_t *zone,
+    uint64_t hash, ngx_http_sallyport_answer_t *answer);
+
+/* Before the command is sent; "source" is NULL if it is polled. */
+void ngx_http_sallyport_stamp(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_source_t *source, uint64_t hash,
+    ngx_http_sallyport_stamp_t *stamp);
+
+/* 1 if what was asked for then may not be what it is now. */
+ngx_uint_t ngx_http_sallyport_outdated(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_source_t *source, uint64_t hash,
+    const ngx_http_sallyport_stamp_t *stamp);
+
+
+/*
+ * tomb.c: under the lock. The highest version known to have refused; 0: none.
+ */
+
+uint64_t ngx_http_sallyport_tomb_get(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid);
+void ngx_http_sallyport_tomb_put(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, uint64_t ver);
 
 
 /*
@@ -263,8 +339,7 @@ void ngx_http_sallyport_cache_spend(ngx_http_sallyport_zone_t *zone,
 
 /* NULL: it is not kept, or the zone has another one by now. */
 const void *ngx_http_sallyport_kept_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached,
-    int64_t *asked);
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_cached_t *cached);
 
 /* Room for a record, which counts from kept_set() on; NULL if it is held. */
 void *ngx_http_sallyport_kept_room(ngx_http_sallyport_cache_id_t *cid,
@@ -292,10 +367,14 @@ uint64_t ngx_http_sallyport_sum_copy(u_char *to, const u_char *p, size_t n);
  * negative.c
  */
 
+/* 1 if the store has no such record, as far as the view goes. */
 ngx_uint_t ngx_http_sallyport_negative_get(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, int64_t ttl);
+    ngx_http_sallyport_cache_id_t *cid, const ngx_http_sallyport_view_t *view,
+    uint64_t ttl);
 void ngx_http_sallyport_negative_put(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_cache_id_t *cid, int64_t asked);
+    ngx_http_sallyport_cache_id_t *cid, ngx_http_sallyport_answer_t *answer);
+
+/* Under the lock. */
 void ngx_http_sallyport_negative_forget(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid);
 

@@ -78,7 +78,7 @@ test('the upstream and the log see no difference', async (t) => {
         .split('\n').filter((line) => line.startsWith('allow')).slice(-ROUNDS);
 
     assert.deepEqual([...new Set(lines)],
-        ['allow acme verified small US cache']);
+        ['allow acme verified small US fresh']);
 });
 
 

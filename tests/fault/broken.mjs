@@ -15,6 +15,15 @@ export const policy = fs.readFileSync(new URL('policy.yaml', import.meta.url),
 export const LEASE = 1500;
 
 
+// Until records are kept: changes of the store are heard of, or it is polled.
+export const heard = (g) => until(async () => {
+    const { text } = await g.call({ path: '/metrics' });
+
+    return /^sallyport_session_state\S* 2$|^sallyport_store_polled\S* 1$/m
+        .test(text);
+}, 'the store is tracked');
+
+
 // A gate over a real Redis, with options of the store. "port" is where the
 // gate finds it, if something stands in between.
 export async function real(t, store = '', options = {}) {
@@ -24,6 +33,10 @@ export async function real(t, store = '', options = {}) {
         `${options.port ?? g.redis.port}/0 ${store};`;
     await g.enrol('acme');
     await g.start();
+
+    if (!options.port) {
+        await heard(g);
+    }
 
     return g;
 }
@@ -40,6 +53,7 @@ export async function fake(t, store = '', options = {}) {
         `sallyport_store redis://127.0.0.1:${redis.port}/0 ${store};`;
     await g.enrol('acme');
     await g.start();
+    await heard(g);
 
     return g;
 }

@@ -10,11 +10,11 @@ import assert from 'node:assert/strict';
 import { until, kid, enrol, writeMeta, spawnedWorkers,
     accountFields } from '../e2e/lib/harness.mjs';
 import { real, fake, decisions, unavailable, recordedAsFailure,
-    served } from './broken.mjs';
+    served, LEASE } from './broken.mjs';
 import { array, bulk, pause } from './fake-redis.mjs';
 
 
-test('F1 killed: refused at once, cached until the ttl, back within 2 s',
+test('F1 killed: refused at once, cached for the lease, back within 2 s',
     async (t) => {
         const g = await real(t, 'ttl=1s');
 
@@ -23,7 +23,7 @@ test('F1 killed: refused at once, cached until the ttl, back within 2 s',
         await g.redis.server.exit;
 
         assert.equal((await g.chat('sk-acme')).status, 200, 'cached');
-        await pause(1100);
+        await pause(LEASE + 100);
 
         for (let n = 0; n < 10; n++) {
             const start = performance.now();
@@ -132,7 +132,7 @@ test('F3 slow: in time is served, late is refused and given to nobody else',
 
             return name === 'HGETALL' ? reply.slice(40) : '+OK\r\n';
         };
-        await pause(1100);
+        await pause(LEASE + 1100);
 
         const start = performance.now();
 
@@ -233,10 +233,12 @@ test('F5 a reply that nothing asked for ends the connection', async (t) => {
         }
     };
 
+    const before = g.redis.connects.length;
     const res = await g.chat('sk-closed');
 
     assert.notEqual(res.status, 401);
-    await until(() => g.redis.connects.length === 2, 'a new connection', 3000);
+    await until(() => g.redis.connects.length > before, 'a new connection',
+        3000);
     assert.match(g.errorLog(), /a reply that nothing asked for/);
     await until(async () => (await g.chat('sk-nobody')).status === 401,
         'the store is asked again', 3000);
