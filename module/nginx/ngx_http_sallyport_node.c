@@ -17,6 +17,7 @@
  */
 
 
+#include "ngx_http_sallyport_geo.h"
 #include "ngx_http_sallyport_tracker.h"
 
 
@@ -227,7 +228,7 @@ ngx_http_sallyport_node_policies(ngx_http_sallyport_tracker_t *tracker,
 }
 
 
-/* When each database was built, unix seconds, with commas. */
+/* When the oldest database of each place was built, unix seconds. */
 
 static u_char *
 ngx_http_sallyport_node_geos(ngx_http_sallyport_tracker_t *tracker, u_char *p,
@@ -240,10 +241,8 @@ ngx_http_sallyport_node_geos(ngx_http_sallyport_tracker_t *tracker, u_char *p,
 
     for (i = 0; i < tracker->store->smcf->geos.nelts; i++) {
 
-        if (geos[i]->country != NULL) {
-            p = ngx_slprintf(p, end, "%s%uL", i != 0 ? "," : "",
-                             sp_geo_info(geos[i]->country)->build_epoch);
-        }
+        p = ngx_slprintf(p, end, "%s%uL", i != 0 ? "," : "",
+                         geos[i]->oldest);
     }
 
     return p;
