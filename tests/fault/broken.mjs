@@ -42,9 +42,13 @@ export async function real(t, store = '', options = {}) {
 }
 
 
-// A gate over a scripted one; the fake ends with the gate.
+// A gate over a scripted one; the fake ends with the gate. "prepare" is told
+// of it before the gate starts.
 export async function fake(t, store = '', options = {}) {
     const redis = await startFakeRedis();
+
+    options.prepare?.(redis);
+
     const g = await gate(t,
         { policy, without: ['redis', 'nginx'], ...options });
 

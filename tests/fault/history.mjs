@@ -108,14 +108,18 @@ export function startClients(g, names, next, { callers, think = 0 }) {
     const agent = new http.Agent({ keepAlive: true, maxSockets: callers });
     const body = JSON.stringify(chat('small'));
     const told = [];
+    let calls = 0;
     let going = true;
 
-    const call = (name) => new Promise((resolve) => {
+    const request = (name) => new Promise((resolve) => {
         const sent = now();
-        const done = (about) => resolve({ name, sent, got: now(), ...about });
+        const call = String(++calls);
+        const done = (about) => resolve({ name, call, sent, got: now(),
+            ...about });
         const req = http.request({ host: '127.0.0.1', port: g.port, agent,
             path: '/v1/chat/completions', method: 'POST', headers: {
                 'X-Forwarded-For': FROM.US, Authorization: 'Bearer sk-' + name,
+                'X-Call': call,
                 'Content-Type': 'application/json',
                 'Content-Length': Buffer.byteLength(body) } }, (res) => {
             // The head is the verdict; its time is that of the first byte.
@@ -136,7 +140,7 @@ export function startClients(g, names, next, { callers, think = 0 }) {
         while (going) {
             const name = names[Math.floor(next() * names.length)];
 
-            told.push(await call(name));
+            told.push(await request(name));
             await pause(think * next());
         }
     };
@@ -147,6 +151,17 @@ export function startClients(g, names, next, { callers, think = 0 }) {
         await Promise.all(all);
         agent.destroy();
     } };
+}
+
+
+// A refusal tells its decision id; of what was let through, the upstream was
+// told. "told" are those that have a decision.
+export function withIds(g, told) {
+    const ids = new Map(g.upstream.arrivals.map((a) =>
+        [a.headers['x-call'], a.id]));
+
+    return told.map((t) => ({ ...t, id: t.id ?? ids.get(t.call) }))
+        .filter((t) => t.id !== undefined);
 }
 
 
@@ -181,16 +196,21 @@ export function breaches(writer, told, decisions, bound) {
         .map((t) => ({ ...t, ...decisions.get(t.id) }));
 
     for (const d of known) {
+        const states = writer.states.get(d.name);
+
+        // A frozen worker goes on with the clock it had: what it stamps is no
+        // later than what it decides, and that is within sent and got.
+        const at = Math.max(d.at, d.sent);
+
         if (d.ver !== undefined && (d.allows || d.src === 'fresh')
-            && !inForce(writer.states.get(d.name), d.ver, d.at - bound, d.at))
+            && !inForce(states, d.ver, at - bound, d.got))
         {
-            const over = writer.states.get(d.name).filter((s) =>
-                s.ver === d.ver).at(-1);
+            const over = states.filter((s) => s.ver === d.ver).at(-1);
 
             found.push({ rule: 'old', text: `${d.name}: ${d.allows ? 'allow'
-                : 'deny'} ${d.id} at ${d.at.toFixed(1)} rests on version ` +
+                : 'deny'} ${d.id} at ${at.toFixed(1)} rests on version ` +
                 `${d.ver} (${d.src}, ${d.age} ms), overwritten ` +
-                `${over ? (d.at - over.to).toFixed(1) : '?'} ms before` });
+                `${over ? (at - over.to).toFixed(1) : '?'} ms before` });
         }
     }
 

@@ -7,16 +7,20 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawnedWorkers, until, writeMeta, kid,
-    keyFields } from '../e2e/lib/harness.mjs';
+import fs from 'node:fs';
+import path from 'node:path';
+import { spawnedWorkers, until, writeMeta, kid, keyFields, isStatic,
+    BUILD } from '../e2e/lib/harness.mjs';
 import { random } from '../bench/stats.mjs';
-import { real, LEASE } from './broken.mjs';
+import { real, policy, LEASE } from './broken.mjs';
 import { startProxy } from './slow-proxy.mjs';
-import { Writer, breaches, decided, startClients } from './history.mjs';
+import { Writer, breaches, decided, startClients,
+    withIds } from './history.mjs';
 import { pause } from './fake-redis.mjs';
 
-const SECONDS = Number(process.env.HISTORY_SECONDS ?? 30);
+const SECONDS = Number(process.env.HISTORY_SECONDS ?? 25);
 const SEED = Number(process.env.HISTORY_SEED ?? Date.now() % 1e6);
+const MUTANT_SECONDS = 10;
 const NAMES = Array.from({ length: 8 }, (_, n) => 'h' + n);
 
 
@@ -59,9 +63,36 @@ const FAULTS = [
         proxy.muted = () => false;
     }],
     [3, 'all cut', ({ proxy }) => proxy.cut()],
+
+    // Changes while their pushes wait for longer than the bound.
+    [2, 'not heard of', async ({ proxy, writer }) => {
+        proxy.muted = (link) => link.tracker;
+        await Promise.all(NAMES.map((name) => writer.toggle(name)));
+        await pause(LEASE + 800);
+        proxy.muted = () => false;
+    }],
+
+    // Read, changed again, heard of that, and only then the first reply.
+    [2, 'overtaken', async ({ proxy, writer, next }) => {
+        const { delay } = proxy;
+
+        proxy.delay = (link) => link.tracker ? 0 : 70;
+
+        for (const name of NAMES) {
+            await writer.toggle(name);
+            await pause(20 + 30 * next());
+            await writer.toggle(name);
+        }
+
+        proxy.delay = delay;
+        await pause(LEASE + 400);
+    }],
 ];
 
-const WEIGHT = FAULTS.reduce((sum, [n]) => sum + n, 0);
+// Of the gate that is checked: no record that is not fresh may allow.
+const POLICY = `${policy}
+stale: {by: model.tier, 1: deny, 2: deny, 3: deny}
+`;
 
 
 function signal(pid, name) {
@@ -84,15 +115,18 @@ async function keys(g) {
 
 
 // A gate whose store is behind a proxy, its writer and its clients.
-export async function run(t, seconds, seed, faults = FAULTS) {
+async function run(t, seconds, seed, { faults = FAULTS, settled = true,
+    ...options } = {})
+{
     const next = random(seed);
     let g;
     const proxy = await startProxy(() => g?.redis.port ?? 1);
 
     t.after(() => proxy.stop());
-    g = await real(t, 'ttl=1s timeout=100ms', { workers: 2, port: proxy.port,
-        mayBeTorn: true, checkLedger: false, logLevel: 'warn',
-        expectLog: [/exited on signal 9/] });
+    g = await real(t, 'timeout=100ms', { workers: 2, port: proxy.port,
+        policy: POLICY, audit: 'allows=on flood=0', mayBeTorn: true,
+        checkLedger: false, logLevel: 'warn',
+        expectLog: [/exited on signal 9/], ...options });
     const writer = new Writer(g.redis, NAMES);
     const done = {};
     let going = true;
@@ -108,16 +142,26 @@ export async function run(t, seconds, seed, faults = FAULTS) {
         : next() < 0.3 ? 60 * next() : 0;
 
     const clients = startClients(g, NAMES, next, { callers: 12, think: 8 });
+    // Changes of one record follow each other closely, and then there is
+    // silence, in which what is wrong for good is wrong for too long.
     const writing = (async () => {
         while (going) {
-            await writer.toggle(NAMES[Math.floor(next() * NAMES.length)]);
-            await pause(60 * next());
+            for (let busy = 10 + 30 * next(); busy > 0 && going; busy--) {
+                const name = NAMES[Math.floor(next() * NAMES.length)];
+
+                for (let n = 3 * next(); n > 0; n--) {
+                    await writer.toggle(name);
+                    await pause(40 * next());
+                }
+            }
+
+            await pause(going ? LEASE + 600 * next() : 0);
         }
     })();
     const end = Date.now() + seconds * 1000;
 
     while (Date.now() < end) {
-        let at = next() * WEIGHT;
+        let at = next() * faults.reduce((sum, [n]) => sum + n, 0);
         const [, name, fail] = faults.find(([n]) => (at -= n) < 0)
             ?? faults[0];
 
@@ -131,7 +175,7 @@ export async function run(t, seconds, seed, faults = FAULTS) {
     await clients.stop();
 
     // Whatever broke is whole again: what is written last is in force.
-    for (const name of NAMES) {
+    for (const name of settled ? NAMES : []) {
         const { denies } = writer.last(name);
 
         await until(async () => (await g.chat('sk-' + name)).status
@@ -142,7 +186,12 @@ export async function run(t, seconds, seed, faults = FAULTS) {
     const served = clients.told.filter((told) => told.status === 200).length;
     const refused = clients.told.filter((told) => told.status === 403).length;
 
-    return { found: breaches(writer, clients.told, decisions, LEASE + 100),
+    const told = withIds(g, clients.told);
+
+    assert.ok(told.filter((one) => decisions.get(one.id)?.allows).length
+        > 0.9 * served, 'allows are found in the audit records');
+
+    return { found: breaches(writer, told, decisions, LEASE + 100),
         told: clients.told.length, served, refused, done, seed,
         writes: [...writer.states.values()].flat().length };
 }
@@ -168,6 +217,7 @@ test('the checker sees what breaks its rules', () => {
     assert.deepEqual(check(['x', 6100, false, 2]), ['old']);
     assert.deepEqual(check(['x', 6100, false, 2, 'sticky']), []);
     assert.deepEqual(check(['x', 60, true, 2]), ['old'], 'not yet written');
+    assert.deepEqual(check(['x', 85, true, 2]), [], 'it is being written');
     assert.deepEqual(check(['x', 200, false, 2], ['y', 205, true, 1]), [],
         'sent before the denial was seen');
     assert.deepEqual(check(['x', 200, false, 2], ['y', 215, true, 1]),
@@ -187,3 +237,28 @@ test('nothing old is used, and no denial is taken back', async (t) => {
     assert.ok(r.served > 20 * SECONDS && r.refused > 10 * SECONDS,
         `${r.served} allowed, ${r.refused} refused`);
 });
+
+
+// A gate that lacks one part of the protocol must be found out, or this test
+// proves nothing. `make module-mutant` builds it.
+const MUTANT = path.join(BUILD, 'mutant/ngx_http_sallyport_module.so');
+const named = (...names) => FAULTS.filter(([, name]) => names.includes(name));
+
+const MUTANTS = {
+    gen: named('overtaken'),
+    epoch: named('pushes late, then lost', 'clients killed', 'all cut'),
+    canary: named('not heard of'),
+};
+
+for (const [mutant, faults] of Object.entries(MUTANTS)) {
+    test(`without its ${mutant} it is found out`,
+        { skip: (isStatic || !fs.existsSync(MUTANT)) && 'no mutant module' },
+        async (t) => {
+            const r = await run(t, MUTANT_SECONDS, SEED, { faults,
+                module: MUTANT, env: { SALLYPORT_MUTATE: mutant },
+                settled: false });
+
+            t.diagnostic(`${r.found.length} breaches in ${r.told} requests`);
+            assert.ok(r.found.length > 0, 'not found out');
+        });
+}

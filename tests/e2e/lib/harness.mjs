@@ -36,7 +36,7 @@ export const NGINX = process.env.SALLYPORT_NGINX ?? '/usr/sbin/nginx';
 const MODULE = process.env.SALLYPORT_MODULE
     ?? path.join(BUILD, 'ngx_http_sallyport_module.so');
 const about = spawnSync(NGINX, ['-V'], { encoding: 'utf8' }).stderr ?? '';
-const isStatic = /--add-module=/.test(about);
+export const isStatic = /--add-module=/.test(about);
 const isRoot = process.getuid() === 0;
 
 export const nginxVersion = (/nginx\/(\d+)\.(\d+)\.(\d+)/.exec(about) ?? [])
@@ -99,7 +99,7 @@ function configuration(g, o) {
     }`;
 
     return `
-${isStatic ? '' : `load_module ${MODULE};`}
+${isStatic ? '' : `load_module ${o.module ?? MODULE};`}
 daemon off;
 master_process on;
 worker_processes ${o.workers ?? 1};
