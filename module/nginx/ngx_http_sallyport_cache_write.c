@@ -16,6 +16,9 @@
 
 static size_t ngx_http_sallyport_slot_make(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, const void *record, u_char *image);
+static ngx_uint_t ngx_http_sallyport_cache_refused(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_cache_id_t *cid,
+    uint64_t ver);
 static ngx_int_t ngx_http_sallyport_cache_set(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, u_char *image, size_t size,
     ngx_uint_t tracked);
@@ -69,7 +72,8 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     /* that it refuses is remembered, whatever came after it */
 
     if (slot->head.epoch == NGX_HTTP_SALLYPORT_E_CHANGED && !slot->denies) {
-        rc = NGX_BUSY;
+        rc = ngx_http_sallyport_cache_refused(zone, cid, slot->ver)
+             ? NGX_ABORT : NGX_BUSY;
 
     } else {
         rc = ngx_http_sallyport_cache_set(zone, cid, image, size,
@@ -82,6 +86,31 @@ ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+/* Under the lock: a higher version has refused. */
+
+static ngx_uint_t
+ngx_http_sallyport_cache_refused(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_cache_id_t *cid, uint64_t ver)
+{
+    u_char                     *p;
+    uint64_t                   *tag;
+    ngx_http_sallyport_slot_t  *slot;
+
+    p = ngx_http_sallyport_cache_find(zone,
+                                      ngx_http_sallyport_slot_table(cid->kind),
+                                      cid, &tag);
+    if (p == NULL) {
+        p = ngx_http_sallyport_cache_find(zone, NGX_HTTP_SALLYPORT_T_LARGE,
+                                          cid, &tag);
+    }
+
+    slot = (ngx_http_sallyport_slot_t *) p;
+
+    return (slot != NULL && slot->denies && slot->ver > ver)
+           || ngx_http_sallyport_tomb_get(zone, cid) > ver;
 }
 
 

@@ -138,6 +138,7 @@ ngx_http_sallyport_create_ctx(ngx_http_request_t *r,
     ctx->method = r->method;
     ctx->uri = r->uri;
     ctx->stale_ms = -1;
+    ctx->trust = NGX_HTTP_SALLYPORT_NONE;
     ctx->started = ngx_http_sallyport_clock();
     ctx->now = ctx->started;
     ctx->policy = ngx_http_sallyport_policy_hold(slcf->policy);

@@ -274,6 +274,11 @@ ngx_http_sallyport_record_take(ngx_http_sallyport_store_t *store,
         return;
     }
 
+    if (rc == NGX_ABORT) {
+        ngx_http_sallyport_lookup_fail(store, lookup, 0);
+        return;
+    }
+
     result.found = NGX_HTTP_SALLYPORT_FOUND;
     result.trust = NGX_HTTP_SALLYPORT_FRESH;
     result.record = record;

@@ -71,12 +71,7 @@ ngx_http_sallyport_key(ngx_http_sallyport_ctx_t *ctx)
 
     case NGX_HTTP_SALLYPORT_FOUND:
 
-        if (ctx->key->status == SP_KEY_ACTIVE
-            && ngx_http_sallyport_aged(ctx))
-        {
-            fact = SP_KEYFACT_FAILED;
-            break;
-        }
+        /* its age counts with the account's, unless that refuses by itself */
 
         if (ctx->cert_account.len != 0
             && (ctx->cert_account.len != ctx->key->account_len
@@ -402,6 +397,12 @@ ngx_http_sallyport_stale(ngx_http_sallyport_ctx_t *ctx)
     int          tier;
     int64_t      max;
     ngx_uint_t   i;
+
+    if (ctx->facts.account_state == SP_ACCTFACT_FOUND
+        && ctx->account->status >= SP_STATUS_REJECTED)
+    {
+        return;
+    }
 
     max = ngx_http_sallyport_stale_max(ctx, ctx->facts.nmodels == 0);
 

@@ -290,8 +290,9 @@ const void *ngx_http_sallyport_cache_get(ngx_http_sallyport_zone_t *zone,
 /*
  * NGX_BUSY: the record may be used but not cached: it has changed since, or
  * another one is there that is known better. NGX_DECLINED: a higher version
- * was known, and this record does not deny, so it was not taken. NGX_ERROR: it
- * fits no slot.
+ * was known, and this record does not deny, so it was not taken. NGX_ABORT: a
+ * higher version has refused since this one was asked for, and it may not be
+ * used. NGX_ERROR: it fits no slot.
  */
 ngx_int_t ngx_http_sallyport_cache_put(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_cache_id_t *cid, const void *record,
