@@ -264,7 +264,6 @@ ngx_http_sallyport_source_arm(ngx_http_sallyport_zone_t *zone,
 
     source->run_id = run_id;
     source->polled = NGX_HTTP_SALLYPORT_TRACKED;
-    source->barred = 0;
 
     ngx_http_sallyport_source_epoch(zone, source, NGX_HTTP_SALLYPORT_ARMED,
                                     NGX_HTTP_SALLYPORT_END_START);
@@ -286,6 +285,8 @@ ngx_http_sallyport_source_live(ngx_http_sallyport_zone_t *zone,
     if (sent > source->fresh) {
         __atomic_store_n(&source->fresh, sent, __ATOMIC_RELEASE);
     }
+
+    source->barred = 0;
 
     if ((source->word & 3) == NGX_HTTP_SALLYPORT_ARMED) {
         __atomic_store_n(&source->word,

@@ -14,7 +14,7 @@ import { pause } from './fake-redis.mjs';
 // canary finds out is known.
 export const TIMES = { lease: 1000, canary: 100, stale: 2000, soon: 400 };
 
-const STORE = `lease=${TIMES.lease}ms canary=${TIMES.canary}ms timeout=50ms ` +
+const STORE = `lease=${TIMES.lease}ms canary=${TIMES.canary}ms timeout=150ms ` +
     'address_lookups=5000 address_burst=5000';
 
 // Tier 1 is served with records up to 2 s old, tier 3 with none that is old.
