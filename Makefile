@@ -266,7 +266,7 @@ $(BUILD)/yaml-tree: tests/reference/yaml_tree.c $(LIB)
 .PHONY: test
 test: ## everything: unit, end to end, faults, policies
 	@scripts/packages build nginx run test
-	+@$(SUB) $(UNIT) $(TEST_DEPS)
+	+@$(SUB) $(UNIT) $(TEST_DEPS) $(MUTANT)
 	@BUILD=$(BUILD) tests/run plain $(UNIT)
 
 .PHONY: e2e
@@ -346,7 +346,7 @@ bench-picture: ## draws tests/bench/rivals.svg from what it measured
 .PHONY: campaign
 campaign: ## the long runs: soak, faults, fuzzing, the reference [CAMPAIGN_MINUTES=30]
 	@scripts/packages build nginx run test fuzz
-	+@$(SUB) $(UNIT) $(TEST_DEPS)
+	+@$(SUB) $(UNIT) $(TEST_DEPS) $(MUTANT)
 	@BUILD=$(BUILD) tests/fault/campaign
 
 .PHONY: platforms
