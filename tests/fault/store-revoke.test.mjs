@@ -132,6 +132,12 @@ test(`the store is dead for ${DEAD} s`, async (t) => {
         think: 20 });
 
     await pause(1500);
+
+    // How long this machine makes a worker, or us, wait anyway.
+    const usual = watchWorkers(g);
+
+    await pause(3000);
+    await usual.stop();
     connects.length = 0;
 
     const watch = watchWorkers(g);
@@ -164,9 +170,11 @@ test(`the store is dead for ${DEAD} s`, async (t) => {
         && one.got < end);
 
     t.diagnostic(`${during.length} requests meanwhile, longest silence of a ` +
-        `worker ${watch.longest.ms.toFixed(0)} ms, ${dead.length} connects, ` +
+        `worker ${watch.longest.ms.toFixed(0)} ms (${usual.longest.ms.toFixed(0)} ` +
+        `before), ${dead.length} connects, ` +
         `served again after ${recovery.toFixed(0)} ms`);
-    assert.ok(watch.longest.ms < 100, `silent for ${watch.longest.ms} ms`);
+    assert.ok(watch.longest.ms < 100 + usual.longest.ms, 'silent for ' +
+        `${watch.longest.ms} ms, ${usual.longest.ms} ms before`);
     assert.ok(recovery <= 1000, `served again after ${recovery} ms`);
     paced(dead, 2);
     assert.ok(dead.length >= DEAD / 2, `${dead.length} connects`);
