@@ -1,11 +1,13 @@
 // Copyright (C) the Sallyport authors
 //
-// A small upstream that answers like a model server: JSON and SSE in the
-// OpenAI and the Anthropic dialect, with token usage. It serves `make run`
+// A small upstream that answers like a model server: JSON and streams in the
+// dialects that the gate knows, with token usage. It serves `make run`
 // as a program (node upstream.mjs PORT [HOST]) and the tests as a module, where each
 // arrival is kept and a test may take an answer into its own hands.
 
 import http from 'node:http';
+
+import { answerOther, getOther, openaiPath } from './dialects.mjs';
 
 const WORDS = ('The gate has let this request through and a model would ' +
     'now say something useful about it').split(' ');
@@ -16,7 +18,9 @@ const MODELS = ['gpt-4o-mini', 'gpt-4o', 'claude-sonnet-4-5'];
 // How many words the answer has: the caller's bound, at most all of them.
 function answerWords(body) {
     const bound = body.max_completion_tokens ?? body.max_tokens
-        ?? body.max_output_tokens ?? 8;
+        ?? body.max_output_tokens ?? body.generationConfig?.maxOutputTokens
+        ?? body.inferenceConfig?.maxTokens ?? body.options?.num_predict
+        ?? body.parameters?.max_new_tokens ?? 8;
 
     return WORDS.slice(0, Math.max(1, Math.min(bound, WORDS.length)));
 }
@@ -221,7 +225,8 @@ function get(path, isAnthropic) {
 
     const id = path.match(/^\/v1\/models\/([^/]+)$/)?.[1];
 
-    return id && modelObject(decodeURIComponent(id), isAnthropic);
+    return id ? modelObject(decodeURIComponent(id), isAnthropic)
+        : getOther(path);
 }
 
 
@@ -252,11 +257,46 @@ async function sendStream(res, events, pause) {
 }
 
 
+// Lines of JSON, or events of AWS: bytes as they are.
+async function sendPieces(res, type, pieces, pause) {
+    res.writeHead(200, { 'Content-Type': type });
+
+    for (const piece of pieces) {
+        if (res.destroyed) {
+            return;
+        }
+
+        res.write(piece);
+        await pause(res);
+    }
+
+    res.end();
+}
+
+
+function sendOther(res, other, pause) {
+    if (other.sse) {
+        return sendStream(res, other.sse, pause);
+    }
+
+    if (other.lines) {
+        return sendPieces(res, 'application/x-ndjson',
+            other.lines.map((line) => JSON.stringify(line) + '\n'), pause);
+    }
+
+    if (other.frames) {
+        return sendPieces(res, 'application/vnd.amazon.eventstream',
+            other.frames, pause);
+    }
+
+    return sendJson(res, 200, other.json);
+}
+
+
 async function answer(req, res, raw, pause, id) {
     const path = req.url.split('?')[0];
-    const post = req.method === 'POST' && POSTS[path];
 
-    if (!post) {
+    if (req.method !== 'POST') {
         const object = req.method === 'GET'
             && get(path, 'anthropic-version' in req.headers);
 
@@ -273,9 +313,24 @@ async function answer(req, res, raw, pause, id) {
         return sendJson(res, 400, { error: { message: 'not JSON' } });
     }
 
+    const words = answerWords(body);
+    const input = countWords(body.messages ?? body.input ?? body.prompt
+        ?? body.contents ?? body.inputs ?? '');
+    const other = answerOther(path, { id, body, words, input });
+
+    if (other) {
+        return sendOther(res, other, pause);
+    }
+
+    const post = POSTS[openaiPath(path, body)];
+
+    if (!post) {
+        return sendJson(res, 404,
+            { error: { message: 'no such path', code: 404 } });
+    }
+
     const [whole, streamed, self] = post;
-    const input = countWords(body.messages ?? body.input ?? body.prompt ?? '');
-    const args = [id, body, answerWords(body), input];
+    const args = [id, body, words, input];
 
     if (body.stream && streamed) {
         return sendStream(res, streamed.apply(self, args), pause);

@@ -48,6 +48,7 @@ typedef struct {
     unsigned           usage:1;    /* and asks for usage at the end */
     unsigned           nameless:1; /* a fallback's model is still to come */
     const char        *stored;     /* lets the server pick a model, or NULL */
+    sp_str_t           assumed;    /* model where /model is missing, or empty */
     uint64_t           max_tokens; /* largest bound named, before "factor" */
     uint64_t           factor;     /* n or best_of, at least 1 */
     uint16_t           nmodels;
@@ -76,6 +77,14 @@ void sp_body_init(sp_body_t *body, const sp_route_t *route);
  * for, too: "user", or "metadata.user_id". It is text, if it is there.
  */
 void sp_body_ask_user(sp_body_t *body);
+
+/*
+ * Once, before the first byte: the model that sp_policy_route_find() gave
+ * beside the row, which lives as long as the body. That of a path is one of
+ * those named; on other routes it is what the server takes if /model is
+ * missing. Empty: there is none.
+ */
+void sp_body_param(sp_body_t *body, sp_str_t name);
 
 /* SP_OK to go on; SP_ERROR once the body can only be refused. */
 sp_rc_t sp_body_feed(sp_body_t *body, const unsigned char *data, size_t len);

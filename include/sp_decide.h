@@ -107,6 +107,7 @@ typedef struct {
     uint8_t     tier;        /* dearest model tier, 0 none */
     uint16_t    model;       /* index of the model that was refused, or of the
                                 dearest */
+    uint16_t    route;       /* 1 + row of sp_route(), 0 none */
     sp_match_t  matches[SP_MATCHES_MAX];
     sp_apply_t  apply[SP_APPLY_MAX];
 } sp_verdict_t;

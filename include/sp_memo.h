@@ -53,6 +53,7 @@ typedef struct {
     int32_t          allow_rule;
     uint8_t          tier;
     uint8_t          napply;
+    uint16_t         route;
     sp_memo_apply_t  apply[SP_MEMO_APPLY];
 } sp_memo_t;
 

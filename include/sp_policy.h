@@ -15,10 +15,11 @@
 #include "sp_diag.h"
 #include "sp_field.h"
 #include "sp_reason.h"
+#include "sp_route.h"
 
 
 #define SP_POLICY_MAGIC       0x53504f4cu   /* "SPOL" */
-#define SP_POLICY_LAYOUT      7             /* grows with each layout */
+#define SP_POLICY_LAYOUT      8             /* grows with each layout */
 #define SP_POLICY_HASH_LEN    32
 
 #define SP_EXPR_NODES         256
@@ -229,6 +230,48 @@ sp_str_t sp_policy_reason_text(const sp_policy_t *policy, int reason);
 
 /* Tier of a model by the catalogue: 1..SP_TIERS, 0 if it is not in it. */
 int sp_policy_model_tier(const sp_policy_t *policy, sp_str_t model);
+
+/*
+ * The name under which rules know a model: that behind "aliases:", or "model"
+ * itself.
+ */
+sp_str_t sp_policy_model_name(const sp_policy_t *policy, sp_str_t model);
+
+/*
+ * "routes:". A row of sp_route() is open unless it ships closed or the policy
+ * closes it; a row whose model only the policy can name is closed until it
+ * does. A closed one is refused as if it were not there.
+ */
+int sp_policy_route_open(const sp_policy_t *policy, int route);
+
+/* The model of requests to it that name none, or empty. */
+sp_str_t sp_policy_route_model(const sp_policy_t *policy, int route);
+
+/* Whether what could not be verified is answered with 429, not with 503. */
+int sp_policy_route_busy(const sp_policy_t *policy, int route);
+
+/*
+ * sp_route_find() with the paths of the policy and the SP_HINT_* bits of the
+ * head. "param" is the path's model as rules know it, or that of
+ * sp_policy_route_model(): what sp_facts_route() and sp_body_param() take.
+ * "scratch" as there, but never NULL for a path with an escape. "policy" NULL:
+ * only what ships. Closed rows are found, too.
+ */
+sp_route_rc_t sp_policy_route_find(const sp_policy_t *policy,
+    sp_method_t method, sp_str_t raw, sp_str_t normal, unsigned hints,
+    unsigned char *scratch, int *route, sp_str_t *param);
+
+/* Paths that the policy adds: 0..count - 1, in the order of the files. */
+int sp_policy_route_paths(const sp_policy_t *policy);
+sp_str_t sp_policy_route_path(const sp_policy_t *policy, int i, int *route);
+
+/* The HTTP status of a reason on a row, or on none (-1): with its dialect's. */
+unsigned sp_policy_status(const sp_policy_t *policy, int route, int reason);
+
+/* Texts for those who are refused, or empty. */
+sp_str_t sp_policy_contact(const sp_policy_t *policy);
+sp_str_t sp_policy_appeal(const sp_policy_t *policy);
+sp_str_t sp_policy_legal_basis(const sp_policy_t *policy);
 
 /* Text after "blocked-by:" in the policy, the URI of RFC 7725; or empty. */
 sp_str_t sp_policy_blocked_by(const sp_policy_t *policy);

@@ -27,6 +27,7 @@ typedef enum {
     SP_K_LIST,
     SP_K_MODELS,
     SP_K_TIERS,
+    SP_K_ROUTE,
     SP_K_REASON,
     SP_K_DENY,          /* in the order of sp_rule_kind_t */
     SP_K_ALLOW,
@@ -48,6 +49,7 @@ typedef enum {
     SP_SHAPE_WORD,      /* one of "words" */
     SP_SHAPE_WORDS,     /* a list of them */
     SP_SHAPE_TEXTS,     /* a list of texts */
+    SP_SHAPE_PAIRS,     /* names, each with a text */
     SP_SHAPE_CONDITION,
     SP_SHAPE_REASON,    /* a code */
     SP_SHAPE_MODE,      /* enforce, shadow, "canary 10%" */

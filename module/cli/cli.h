@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "sp_base.h"
+#include "sp_policy.h"
 
 
 #define SP_CLI_VERSION   "0.1.0"
@@ -76,6 +76,7 @@ extern const sp_cli_verb_t  sp_cli_forecast;
 extern const sp_cli_verb_t  sp_cli_lists;
 extern const sp_cli_verb_t  sp_cli_exceptions;
 extern const sp_cli_verb_t  sp_cli_fields;
+extern const sp_cli_verb_t  sp_cli_routes;
 extern const sp_cli_verb_t  sp_cli_reasons;
 extern const sp_cli_verb_t  sp_cli_schema;
 extern const sp_cli_verb_t  sp_cli_policy_stage;
@@ -203,6 +204,9 @@ sp_rc_t sp_cli_json_print(json_t *root);
 
 /* The policy to read for FILE or DIR; free() it. NULL after a message. */
 char *sp_cli_policy_file(const char *path);
+
+/* fields.c: a policy to print tables of, or NULL after its messages. */
+sp_policy_t *sp_cli_fields_policy(const char *path);
 
 
 #endif /* SP_CLI_H */

@@ -16,7 +16,6 @@
 
 
 static int sp_cli_fields_run(const sp_cli_args_t *args);
-static sp_policy_t *sp_cli_fields_policy(const char *path);
 static void sp_cli_fields_text(const sp_policy_t *policy);
 static json_t *sp_cli_fields_json(const sp_policy_t *policy);
 static int sp_cli_reasons_run(const sp_cli_args_t *args);
@@ -96,7 +95,7 @@ sp_cli_fields_run(const sp_cli_args_t *args)
 }
 
 
-static sp_policy_t *
+sp_policy_t *
 sp_cli_fields_policy(const char *path)
 {
     char              *file;

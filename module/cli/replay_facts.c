@@ -151,7 +151,9 @@ sp_recorded_route(sp_recorded_t *r)
 
         param = SP_STR("");
 
-        if (sp_route(i)->model == SP_MODEL_PATH && model != NULL) {
+        if ((sp_route(i)->model == SP_MODEL_PATH
+             || sp_route(i)->model == SP_MODEL_SERVED) && model != NULL)
+        {
             param = sp_cstr(model);
         }
 

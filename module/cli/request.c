@@ -22,6 +22,8 @@ static sp_rc_t sp_request_ip(sp_request_t *request, const char *text);
 static sp_rc_t sp_request_ip_facts(sp_request_t *request, json_t *ip);
 static sp_rc_t sp_request_route(sp_request_t *request);
 static sp_rc_t sp_request_route_name(sp_request_t *request, const char *name);
+static unsigned sp_request_hints(const sp_request_t *request);
+static void sp_request_tokens(const sp_request_t *request, json_t *body);
 static sp_rc_t sp_request_route_path(sp_request_t *request, json_t *route);
 static const char *sp_request_model(const sp_request_t *request);
 static sp_rc_t sp_request_body(sp_request_t *request);
@@ -312,7 +314,12 @@ sp_request_route_name(sp_request_t *request, const char *name)
 
         model = sp_request_model(request);
 
-        if (sp_route(i)->model == SP_MODEL_PATH && model != NULL) {
+        if (model == NULL) {
+            param = sp_policy_route_model(request->policy, i);
+
+        } else if (sp_route(i)->model == SP_MODEL_PATH
+                   || sp_route(i)->model == SP_MODEL_SERVED)
+        {
             param = sp_cstr(model);
         }
 
@@ -342,12 +349,6 @@ sp_request_route_path(sp_request_t *request, json_t *route)
     const char     *text, *verb;
     sp_route_rc_t   rc;
 
-    static const char *const  methods[] = {
-        [SP_METHOD_GET] = "GET",
-        [SP_METHOD_POST] = "POST",
-        [SP_METHOD_DELETE] = "DELETE"
-    };
-
     verb = json_string_value(json_object_get(route, "method"));
     text = json_string_value(json_object_get(route, "path"));
 
@@ -358,8 +359,8 @@ sp_request_route_path(sp_request_t *request, json_t *route)
 
     method = SP_METHOD_OTHER;
 
-    for (i = 0; i < (int) sp_nelts(methods); i++) {
-        if (strcmp(verb, methods[i]) == 0) {
+    for (i = 0; i < SP_METHOD_OTHER; i++) {
+        if (strcmp(verb, sp_method_name((sp_method_t) i)) == 0) {
             method = (sp_method_t) i;
         }
     }
@@ -373,13 +374,32 @@ sp_request_route_path(sp_request_t *request, json_t *route)
     rc = SP_ROUTE_AMBIGUOUS;
 
     if (strchr(text, '#') == NULL && sp_query_ok(args)) {
-        rc = sp_route_find(method, path, path, request->scratch, &row,
-                           &param);
+        rc = sp_policy_route_find(request->policy, method, path, path,
+                                  sp_request_hints(request),
+                                  request->scratch, &row, &param);
     }
 
     sp_facts_route(&request->facts, rc, row, param);
 
     return SP_OK;
+}
+
+
+/* What the head would say of whose call it is. */
+
+static unsigned
+sp_request_hints(const sp_request_t *request)
+{
+    const char  *dialect;
+
+    dialect = json_string_value(json_object_get(request->json, "dialect"));
+
+    if (dialect == NULL) {
+        return 0;
+    }
+
+    return strcmp(dialect, "anthropic") == 0 ? SP_HINT_ANTHROPIC
+           : strcmp(dialect, "gemini") == 0 ? SP_HINT_GOOGLE : 0;
 }
 
 
@@ -413,6 +433,7 @@ sp_request_body(sp_request_t *request)
     }
 
     sp_body_init(&request->body, route);
+    sp_body_param(&request->body, request->facts.param);
 
     if (request->policy != NULL
         && sp_policy_customers(request->policy, NULL) == SP_CUSTOMERS_BODY)
@@ -486,11 +507,7 @@ sp_request_body_text(sp_request_t *request, size_t *len)
         json_object_set(body, "stream", member);
     }
 
-    member = json_object_get(request->json, "tokens");
-
-    if (member != NULL) {
-        json_object_set(body, "max_tokens", member);
-    }
+    sp_request_tokens(request, body);
 
     text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
@@ -503,6 +520,45 @@ sp_request_body_text(sp_request_t *request, size_t *len)
     *len = strlen(text);
 
     return text;
+}
+
+
+/* Where the dialect has them. */
+
+static void
+sp_request_tokens(const sp_request_t *request, json_t *body)
+{
+    size_t   i;
+    json_t  *tokens, *part;
+
+    static const struct {
+        sp_dialect_t  dialect;
+        const char   *part;
+        const char   *key;
+    } places[] = {
+        { SP_DIALECT_GEMINI, "generationConfig", "maxOutputTokens" },
+        { SP_DIALECT_OLLAMA, "options", "num_predict" },
+        { SP_DIALECT_TGI, "parameters", "max_new_tokens" }
+    };
+
+    tokens = json_object_get(request->json, "tokens");
+
+    if (tokens == NULL) {
+        return;
+    }
+
+    for (i = 0; i < sp_nelts(places); i++) {
+
+        if (places[i].dialect == sp_route(request->facts.route)->dialect) {
+            part = json_copy(json_object_get(body, places[i].part));
+            part = json_is_object(part) ? part : json_object();
+            json_object_set(part, places[i].key, tokens);
+            json_object_set_new(body, places[i].part, part);
+            return;
+        }
+    }
+
+    json_object_set(body, "max_tokens", tokens);
 }
 
 

@@ -29,7 +29,8 @@ typedef struct {
     sp_key_t           key;
     sp_account_t       account;
     sp_account_t       customer;
-    const sp_policy_t *policy;       /* NULL: without "customers:" */
+    const sp_policy_t *policy;       /* NULL: without "customers:"
+                                        and "routes:" */
     const sp_stored_t *stored;       /* the account's, or NULL */
     const char        *stored_id;
     sp_body_t          body;
@@ -42,7 +43,7 @@ typedef struct {
 
 /*
  * Fills request->facts from request->json with the engine's own functions.
- * geo, stored and now are set before. SP_ERROR after a message.
+ * geo, policy, stored and now are set before. SP_ERROR after a message.
  */
 sp_rc_t sp_request_facts(sp_request_t *request);
 

@@ -37,6 +37,7 @@ static const sp_cli_verb_t *const  sp_cli_verbs[] = {
     &sp_cli_lists,
     &sp_cli_exceptions,
     &sp_cli_fields,
+    &sp_cli_routes,
     &sp_cli_reasons,
     &sp_cli_schema,
     &sp_cli_policy_stage,

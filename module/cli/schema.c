@@ -46,10 +46,9 @@ static json_t *sp_schema_ref(int map);
 /* Names of the definitions, by sp_keys_id_t. */
 
 static const char *const  sp_schema_names_of[SP_K_MAPS] = {
-    "file", "sources", "source", "stale", "fact", "customers",
-    "customer", "list", "models", "tiers",
-    "reason", "deny", "allow", "throttle", "flag", "exception", "invariant",
-    "valid", "weights", "price"
+    "file", "sources", "source", "stale", "fact", "customers", "customer",
+    "list", "models", "tiers", "route", "reason", "deny", "allow", "throttle",
+    "flag", "exception", "invariant", "valid", "weights", "price"
 };
 
 
@@ -212,6 +211,10 @@ sp_schema_shape(const sp_policy_key_t *key)
     case SP_SHAPE_TEXTS:
         return json_pack("{s:s, s:o}", "type", "array", "items",
                          sp_schema_text(NULL));
+
+    case SP_SHAPE_PAIRS:
+        return json_pack("{s:s, s:o}", "type", "object",
+                         "additionalProperties", sp_schema_text(NULL));
 
     case SP_SHAPE_CONDITION:
         return sp_schema_condition();
@@ -378,6 +381,7 @@ sp_schema_names(int map)
     pattern = map == SP_K_FACT ? "^account\\.x_[a-z0-9_]+$"
               : map == SP_K_PRICE ? "^.{1,256}$"
               : map == SP_K_REASON ? "^[A-Z_][A-Z0-9_]{0,63}$"
+              : map == SP_K_ROUTE ? "^([a-z]+/)?[a-z0-9][a-z0-9._-]{0,63}$"
               : SP_SCHEMA_NAME;
 
     return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames",

@@ -418,7 +418,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        recorded:1;      /* has a decision record */
     unsigned                        settled:1;
     unsigned                        headers_set:1;
-    unsigned                        anthropic:1;     /* anthropic-version: */
+    unsigned                        hints:2;         /* SP_HINT_* */
     unsigned                        cleanup_set:1;
     unsigned                        pooled:1;        /* goes back to rest */
 

@@ -14,6 +14,10 @@
 #define NGX_HTTP_SALLYPORT_RETRY  2
 
 
+static void ngx_http_sallyport_answer_texts(ngx_http_sallyport_ctx_t *ctx,
+    sp_answer_t *answer);
+static ngx_int_t ngx_http_sallyport_answer_exception(
+    ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_answer_wait(ngx_http_sallyport_ctx_t *ctx,
     sp_dialect_t dialect);
 static ngx_int_t ngx_http_sallyport_answer_legal(
@@ -48,11 +52,13 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
     answer.dialect = ngx_http_sallyport_dialect(ctx);
     answer.status = ctx->verdict.status;
     answer.code = sp_policy_reason_public(policy, ctx->verdict.reason);
-    answer.text = sp_policy_reason_text(policy, ctx->verdict.reason);
+    answer.text = sp_verdict_text(policy, &ctx->verdict);
     answer.id.data = ctx->id;
     answer.id.len = ctx->id_len;
     answer.retry_s = ngx_http_sallyport_wait(ctx);
     answer.param = ngx_http_sallyport_param(ctx);
+
+    ngx_http_sallyport_answer_texts(ctx, &answer);
 
     body.len = sp_answer_body(&answer, body.data);
 
@@ -93,12 +99,14 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
 ngx_int_t
 ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
 {
+    const char          *name;
     sp_dialect_t         dialect;
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
     r = ctx->request;
     dialect = ngx_http_sallyport_dialect(ctx);
+    name = sp_answer_id_header(dialect);
 
     /* it has been recorded as it is */
 
@@ -117,9 +125,14 @@ ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (dialect == SP_DIALECT_ANTHROPIC
-        && ngx_http_sallyport_put(r, "request-id", ctx->id, ctx->id_len)
-           == NULL)
+    if (name != NULL
+        && ngx_http_sallyport_put(r, name, ctx->id, ctx->id_len) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (dialect == SP_DIALECT_BEDROCK
+        && ngx_http_sallyport_answer_exception(ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -159,6 +172,66 @@ ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
     h = ngx_http_sallyport_put(r, "x-should-retry", (u_char *) "false", 5);
 
     return (h != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Texts of the policy, for those who may have something to say to it. */
+
+static void
+ngx_http_sallyport_answer_texts(ngx_http_sallyport_ctx_t *ctx,
+    sp_answer_t *answer)
+{
+    const sp_policy_t  *policy;
+    const sp_reason_t  *reason;
+
+    policy = ctx->policy->image;
+
+    answer->basis = answer->appeal = answer->contact = SP_STR("");
+
+    if (policy == NULL || ctx->verdict.decision != SP_VERDICT_DENY) {
+        return;
+    }
+
+    reason = sp_policy_reason(policy, ctx->verdict.reason);
+
+    switch (reason->class) {
+
+    case SP_CLASS_LEGAL:
+    case SP_CLASS_RISK:
+        answer->appeal = sp_policy_appeal(policy);
+
+        if (reason->status == 451) {
+            answer->basis = sp_policy_legal_basis(policy);
+        }
+
+        /* fall through */
+
+    case SP_CLASS_COMMERCIAL:
+        answer->contact = sp_policy_contact(policy);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* AWS's clients raise what this header names. */
+
+static ngx_int_t
+ngx_http_sallyport_answer_exception(ngx_http_sallyport_ctx_t *ctx)
+{
+    const char   *name;
+    sp_answer_t   answer;
+
+    answer.status = ctx->verdict.status;
+    answer.code = sp_policy_reason_public(ctx->policy->image,
+                                          ctx->verdict.reason);
+    name = sp_answer_exception(&answer);
+
+    return ngx_http_sallyport_put(ctx->request, "x-amzn-errortype",
+                                  (u_char *) name, ngx_strlen(name))
+           != NULL ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -231,7 +304,7 @@ ngx_http_sallyport_dialect(ngx_http_sallyport_ctx_t *ctx)
     path.data = r->uri.data;
     path.len = r->uri.len;
 
-    return sp_route_guess_dialect(path, ctx->anthropic);
+    return sp_route_guess_dialect(path, ctx->hints);
 }
 
 
@@ -245,7 +318,10 @@ ngx_http_sallyport_wait(ngx_http_sallyport_ctx_t *ctx)
                ? ngx_max((ctx->verdict.wait_ms + 999) / 1000, 1) : 0;
     }
 
-    return (ctx->verdict.status == NGX_HTTP_SERVICE_UNAVAILABLE)
+    /* a refusal that is a 429 says so of what was not there to be asked */
+
+    return (ctx->verdict.status == NGX_HTTP_SERVICE_UNAVAILABLE
+            || ctx->verdict.status == NGX_HTTP_TOO_MANY_REQUESTS)
            ? NGX_HTTP_SALLYPORT_RETRY : 0;
 }
 

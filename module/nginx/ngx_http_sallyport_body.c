@@ -61,6 +61,7 @@ ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx)
 
     sp_body_init(ctx->body, sp_route(ctx->facts.route));
     ngx_http_sallyport_customer_ask(ctx);
+    sp_body_param(ctx->body, ctx->facts.param);
 
     if (r->request_body != NULL || r->discard_body) {
 

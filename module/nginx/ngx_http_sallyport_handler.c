@@ -10,9 +10,11 @@
 #include "ngx_http_sallyport_customer.h"
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_rewrite.h"
+#include "ngx_http_sallyport_route.h"
 
 
 static ngx_int_t ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx);
+static ngx_int_t ngx_http_sallyport_preflight(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
@@ -60,11 +62,32 @@ ngx_http_sallyport_handler(ngx_http_request_t *r)
                    ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
         }
 
+        if (r->method == NGX_HTTP_OPTIONS) {
+            return ngx_http_sallyport_preflight(ctx);
+        }
+
     } else {
         ctx->now = ngx_http_sallyport_clock();
     }
 
     return ngx_http_sallyport_run(ctx);
+}
+
+
+/* Browsers ask before a call, without its key. */
+
+static ngx_int_t
+ngx_http_sallyport_preflight(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_DECLINED;
+
+    if (ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON) {
+        rc = ngx_http_sallyport_options(ctx);
+    }
+
+    return (rc == NGX_DECLINED) ? ngx_http_sallyport_run(ctx) : rc;
 }
 
 

@@ -52,6 +52,10 @@ static ngx_http_sallyport_name_t  ngx_http_sallyport_account_header =
     { ngx_string("x-sallyport-account"), 0 };
 static ngx_http_sallyport_name_t  ngx_http_sallyport_key_header =
     { ngx_string("x-api-key"), 0 };
+static ngx_http_sallyport_name_t  ngx_http_sallyport_google_header =
+    { ngx_string("x-goog-api-key"), 0 };
+static ngx_http_sallyport_name_t  ngx_http_sallyport_azure_header =
+    { ngx_string("api-key"), 0 };
 static ngx_http_sallyport_name_t  ngx_http_sallyport_bearer_header =
     { ngx_string("authorization"), 0 };
 
@@ -286,22 +290,36 @@ ngx_http_sallyport_add(ngx_table_elt_t *h, ngx_http_sallyport_name_t *name,
 static ngx_table_elt_t *
 ngx_http_sallyport_replace(ngx_http_sallyport_ctx_t *ctx, ngx_table_elt_t *h)
 {
-    size_t             scheme;
-    ngx_str_t         *value;
-    const sp_route_t  *route;
+    size_t                      scheme;
+    ngx_str_t                  *value;
+    const sp_route_t           *route;
+    ngx_http_sallyport_name_t  *name;
 
     value = &ctx->slcf->replacement;
     route = sp_route(ctx->facts.route);
     scheme = sizeof("Bearer ") - 1;
 
-    if (route != NULL && route->dialect == SP_DIALECT_ANTHROPIC) {
-        return ngx_http_sallyport_add(h, &ngx_http_sallyport_key_header,
-                                      value->data + scheme,
-                                      value->len - scheme);
+    switch (route != NULL ? route->dialect : SP_DIALECT_UNKNOWN) {
+
+    case SP_DIALECT_ANTHROPIC:
+        name = &ngx_http_sallyport_key_header;
+        break;
+
+    case SP_DIALECT_GEMINI:
+        name = &ngx_http_sallyport_google_header;
+        break;
+
+    case SP_DIALECT_AZURE:
+        name = &ngx_http_sallyport_azure_header;
+        break;
+
+    default:
+        return ngx_http_sallyport_add(h, &ngx_http_sallyport_bearer_header,
+                                      value->data, value->len);
     }
 
-    return ngx_http_sallyport_add(h, &ngx_http_sallyport_bearer_header,
-                                  value->data, value->len);
+    return ngx_http_sallyport_add(h, name, value->data + scheme,
+                                  value->len - scheme);
 }
 
 
@@ -309,14 +327,16 @@ void
 ngx_http_sallyport_headers_init(void)
 {
     ngx_uint_t                  i;
-    ngx_http_sallyport_name_t  *names[4];
+    ngx_http_sallyport_name_t  *names[6];
 
     names[0] = &ngx_http_sallyport_id_header;
     names[1] = &ngx_http_sallyport_account_header;
     names[2] = &ngx_http_sallyport_key_header;
     names[3] = &ngx_http_sallyport_bearer_header;
+    names[4] = &ngx_http_sallyport_google_header;
+    names[5] = &ngx_http_sallyport_azure_header;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 6; i++) {
         names[i]->hash = ngx_hash_key(names[i]->name.data,
                                       names[i]->name.len);
     }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the reading of a request's head: client address, route,
+ * This file contains the reading of a request's head: client address,
  * credential, and what can be said about the body before it is read.
  */
 
@@ -11,6 +11,7 @@
 #include "ngx_http_sallyport_decode.h"
 #include "ngx_http_sallyport_geo.h"
 #include "ngx_http_sallyport_token.h"
+#include "ngx_http_sallyport_route.h"
 
 #include "sp_key_tag.h"
 
@@ -33,19 +34,12 @@ static void ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_lines_t *seen, ngx_table_elt_t *h);
 static void ngx_http_sallyport_offer(ngx_http_sallyport_ctx_t *ctx,
     ngx_table_elt_t *h, sp_carrier_t carrier, const char *name);
-static void ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_lines_t *seen);
 static void ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_lines_t *seen);
-static sp_method_t ngx_http_sallyport_method(ngx_http_request_t *r);
 
 
 #define ngx_http_sallyport_is(h, name)                                        \
     (ngx_memcmp((h)->lowcase_key, name, sizeof(name) - 1) == 0)
-
-#define ngx_http_sallyport_chr(s, ch)                                         \
-    ((u_char *) memchr((s).data, ch, (s).len))
-
 
 void
 ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
@@ -79,7 +73,7 @@ ngx_http_sallyport_read_head(ngx_http_sallyport_ctx_t *ctx)
         ctx->credential.state = SP_CRED_MALFORMED;
     }
 
-    ngx_http_sallyport_read_route(ctx, &seen);
+    ngx_http_sallyport_read_route(ctx, seen.websocket);
     ngx_http_sallyport_read_body_head(ctx, &seen);
     ngx_http_sallyport_customer_head(ctx);
 
@@ -231,6 +225,11 @@ ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
 
     case sizeof("x-goog-api-key") - 1:
         ngx_http_sallyport_offer(ctx, h, SP_CARRIER_X_GOOG, "x-goog-api-key");
+
+        if (ngx_http_sallyport_is(h, "x-goog-api-key")) {
+            ctx->hints |= SP_HINT_GOOGLE;
+        }
+
         return;
 
     case sizeof("content-type") - 1:
@@ -258,7 +257,7 @@ ngx_http_sallyport_read_header(ngx_http_sallyport_ctx_t *ctx,
     case sizeof("anthropic-version") - 1:
 
         if (ngx_http_sallyport_is(h, "anthropic-version")) {
-            ctx->anthropic = 1;
+            ctx->hints |= SP_HINT_ANTHROPIC;
         }
 
         return;
@@ -282,110 +281,6 @@ ngx_http_sallyport_offer(ngx_http_sallyport_ctx_t *ctx, ngx_table_elt_t *h,
     value.len = h->value.len;
 
     sp_credential_offer(&ctx->credential, carrier, value);
-}
-
-
-/*
- * The URI judged is the one that nginx will send: the request line's, as long
- * as nobody changed it, else r->uri with fresh escapes. There a '%' would be
- * escaped again, and the two ends would read two things.
- */
-
-static void
-ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
-    ngx_http_sallyport_lines_t *seen)
-{
-    int                  route;
-    u_char              *p, *scratch;
-    sp_str_t             args, raw, normal, param;
-    sp_route_rc_t        rc;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    normal.data = r->uri.data;
-    normal.len = r->uri.len;
-
-    raw = normal;
-    scratch = NULL;
-    route = SP_ROUTE_NONE;
-    rc = SP_ROUTE_UNKNOWN;
-    param = SP_STR("");
-
-    if (seen->websocket || r->http_version < NGX_HTTP_VERSION_10) {
-        goto done;
-    }
-
-    if (r->args.len) {
-        args.data = r->args.data;
-        args.len = r->args.len;
-
-        if (!sp_query_ok(args)) {
-            rc = SP_ROUTE_AMBIGUOUS;
-            goto done;
-        }
-    }
-
-    if (r->valid_unparsed_uri && r == r->main) {
-        raw.data = r->unparsed_uri.data;
-        raw.len = r->unparsed_uri.len;
-
-        /* nginx ends the query there, but sends what follows, too */
-
-        if (ngx_http_sallyport_chr(raw, '#') != NULL) {
-            rc = SP_ROUTE_AMBIGUOUS;
-            goto done;
-        }
-
-        p = ngx_http_sallyport_chr(raw, '?');
-
-        if (p != NULL) {
-            raw.len = p - r->unparsed_uri.data;
-        }
-
-        if (ngx_http_sallyport_chr(raw, '%') != NULL) {
-            scratch = ngx_pnalloc(r->pool, raw.len);
-            if (scratch == NULL) {
-                rc = SP_ROUTE_AMBIGUOUS;
-                goto done;
-            }
-        }
-
-    } else if (ngx_http_sallyport_chr(normal, '%') != NULL) {
-        rc = SP_ROUTE_AMBIGUOUS;
-        goto done;
-    }
-
-    rc = sp_route_find(ngx_http_sallyport_method(r), raw, normal, scratch,
-                       &route, &param);
-
-    if (ctx->anthropic && route != SP_ROUTE_NONE) {
-        route = sp_route_versioned(route);
-    }
-
-done:
-
-    sp_facts_route(&ctx->facts, rc, route, param);
-}
-
-
-static sp_method_t
-ngx_http_sallyport_method(ngx_http_request_t *r)
-{
-    switch (r->method) {
-
-    case NGX_HTTP_GET:
-        return SP_METHOD_GET;
-
-    case NGX_HTTP_POST:
-        return SP_METHOD_POST;
-
-    case NGX_HTTP_DELETE:
-        return SP_METHOD_DELETE;
-
-    default:
-        return SP_METHOD_OTHER;
-    }
 }
 
 
@@ -428,7 +323,8 @@ ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
         type.len = seen->content_type->len;
     }
 
-    if (seen->coding == SP_CODING_OTHER || !sp_body_type_ok(type)
+    if (seen->coding == SP_CODING_OTHER
+        || route->body == SP_BODY_MULTIPART || !sp_body_type_ok(type)
         || (seen->coding != SP_CODING_IDENTITY
             && ngx_http_sallyport_decode_expect(ctx, seen->encoded,
                                                 seen->coding)

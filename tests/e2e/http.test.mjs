@@ -7,6 +7,7 @@ import net from 'node:net';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { before, after, test } from 'node:test';
+import fs from 'node:fs';
 import assert from 'node:assert/strict';
 import { gate, chat, sharedBy, FROM } from './lib/harness.mjs';
 
@@ -223,10 +224,43 @@ test('over client_max_body_size: 413, with a length and in chunks',
     });
 
 
-test('HEAD and OPTIONS are refused as unknown routes', async () => {
-    for (const method of ['HEAD', 'OPTIONS']) {
-        assert.equal((await g.call({ key: 'sk-acme', method })).status, 404);
+test('HEAD is refused as an unknown route', async () => {
+    assert.equal((await g.call({ key: 'sk-acme', method: 'HEAD' })).status,
+        404);
+});
+
+
+test('OPTIONS is answered by the gate, for paths that it serves', async () => {
+    const seen = g.upstream.arrivals.length;
+
+    for (const [path, allow] of [
+        ['/v1/chat/completions', 'POST, OPTIONS'],
+        ['/v1/models', 'GET, OPTIONS'],
+        ['/v1/models?key=sk-acme', 'GET, OPTIONS'],
+    ]) {
+        const got = await g.call({ method: 'OPTIONS', path,
+            headers: { Origin: 'https://app.example',
+                'Access-Control-Request-Method': 'POST' } });
+
+        assert.equal(got.status, 204);
+        assert.equal(got.headers.allow, allow);
+        assert.equal(got.headers['cache-control'], 'no-store');
+        assert.equal(got.text, '');
+        assert.deepEqual(Object.keys(got.headers).filter((name) =>
+            name.startsWith('access-control')), []);
     }
+
+    // What is not served, or not in one reading, is judged like any other.
+    for (const [path, status] of [['/v1/other', 401], ['/v1/files', 401],
+        ['/v1/%63hat/completions', 401], ['/v1/models?model=x', 401]])
+    {
+        assert.equal((await g.call({ method: 'OPTIONS', path })).status,
+            status, path);
+    }
+
+    assert.equal(g.upstream.arrivals.length, seen);
+    assert.doesNotMatch(fs.readFileSync(g.file('access.log'), 'utf8'),
+        /sk-acme/);
 });
 
 

@@ -162,6 +162,7 @@ test('each word of the table is taken by the loader, none beside it', () => {
         list: { type: 'lists:\n  l:\n    items: []\n' },
         reason: { class: 'reasons:\n  R:\n    rank: 100\n    public: a\n'
             + '    text: b\n', liftable: 'reasons:\n  OWN_RESTRICTED:\n' },
+        route: { open: 'routes:\n  files.list:\n' },
         exception: { kind: `${rule}exceptions:\n  - id: e\n    account: a\n`
             + '    lifts: [r]\n    authority: b\n'
             + '    valid: {until: 2099-01-01}\n' },

@@ -302,7 +302,7 @@ ordinary(void)
 
     sp_facts_init(&facts, 1795435204);
     sp_facts_address(&facts, &addr, sp_addr_class(&addr), NULL);
-    sp_facts_route(&facts, SP_ROUTE_FOUND, 7, SP_STR(""));
+    sp_facts_route(&facts, SP_ROUTE_FOUND, 0, SP_STR(""));
     sp_facts_key(&facts, SP_KEYFACT_FOUND, &key);
     sp_facts_account(&facts, SP_ACCTFACT_FOUND, &account);
     sp_facts_body(&facts, SP_BODYFACT_FINE, &body);

@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "sp_answer.h"
 #include "sp_json.h"
@@ -87,6 +88,29 @@ test_exact(void **state)
           "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\","
           "\"message\":\"Slow. Please try again in 60s.\",\"details\":"
           "{\"error_code\":\"c\"}},\"request_id\":\"R1\"}" },
+        { SP_DIALECT_AZURE, 403, "c", "No.", 0, NULL,
+          "{\"error\":{\"message\":\"No. (request id: R1)\",\"type\":"
+          "\"permission_error\",\"param\":null,\"code\":\"c\"}}" },
+        { SP_DIALECT_GEMINI, 401, "c", "Bad.", 0, NULL,
+          "{\"error\":{\"code\":401,\"message\":\"Bad. (request id: R1)\","
+          "\"status\":\"UNAUTHENTICATED\"}}" },
+        { SP_DIALECT_GEMINI, 429, "c", "Slow.", 3, NULL,
+          "{\"error\":{\"code\":429,\"message\":\"Slow. Please try again in "
+          "3s. (request id: R1)\",\"status\":\"RESOURCE_EXHAUSTED\","
+          "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc."
+          "RetryInfo\",\"retryDelay\":\"3s\"}]}}" },
+        { SP_DIALECT_BEDROCK, 403, "c", "No.", 0, NULL,
+          "{\"message\":\"No. (request id: R1)\"}" },
+        { SP_DIALECT_MISTRAL, 403, "c", "No.", 0, NULL,
+          "{\"object\":\"error\",\"message\":\"No. (request id: R1)\","
+          "\"type\":\"permission_error\",\"param\":null,\"code\":\"c\"}" },
+        { SP_DIALECT_COHERE, 403, "c", "No.", 0, NULL,
+          "{\"message\":\"No.\",\"id\":\"R1\"}" },
+        { SP_DIALECT_OLLAMA, 404, "c", "No.", 0, NULL,
+          "{\"error\":\"No. (request id: R1)\"}" },
+        { SP_DIALECT_TGI, 429, "c", "Slow.", 0, NULL,
+          "{\"error\":\"Slow. (request id: R1)\",\"error_type\":"
+          "\"overloaded\"}" },
         { SP_DIALECT_UNKNOWN, 403, "c", "M", 0, "model",
           "{\"type\":\"error\",\"error\":{\"type\":\"permission_error\","
           "\"message\":\"M (request id: R1)\",\"param\":null,\"code\":403,"
@@ -94,6 +118,8 @@ test_exact(void **state)
           "\"message\":\"M (request id: R1)\","
           "\"detail\":\"M (request id: R1)\",\"request_id\":\"R1\"}" }
     };
+
+    memset(&a, 0, sizeof(a));
 
     for (i = 0; i < sp_nelts(cases); i++) {
         a.dialect = cases[i].dialect;
@@ -122,7 +148,7 @@ test_types(void **state)
 
     static const struct {
         unsigned     status;
-        const char  *type[3];
+        const char  *type[3];     /* in the order of "dialects" */
         const char  *google;
     } rows[] = {
         { 400, { "invalid_request_error", "invalid_request_error",
@@ -148,13 +174,17 @@ test_types(void **state)
         { 503, { "server_error", "api_error", "api_error" }, "UNAVAILABLE" }
     };
 
+    static const sp_dialect_t  dialects[] = {
+        SP_DIALECT_OPENAI, SP_DIALECT_ANTHROPIC, SP_DIALECT_UNKNOWN
+    };
+
     memset(&a, 0, sizeof(a));
     a.code = SP_STR("code");
     a.text = SP_STR("text");
 
     for (i = 0; i < sp_nelts(rows); i++) {
-        for (k = SP_DIALECT_OPENAI; k <= SP_DIALECT_UNKNOWN; k++) {
-            a.dialect = (sp_dialect_t) k;
+        for (k = 0; k < 3; k++) {
+            a.dialect = dialects[k];
             a.status = rows[i].status;
             n = sp_answer_body(&a, buf);
             buf[n] = '\0';
@@ -165,7 +195,7 @@ test_types(void **state)
             sprintf(want, "\"code\":%u,\"status\":\"%s\"", a.status,
                     rows[i].google);
             assert_int_equal(strstr((char *) buf, want) != NULL,
-                             k == SP_DIALECT_UNKNOWN);
+                             k == 2);
         }
     }
 }
@@ -242,10 +272,14 @@ test_any_text(void **state)
     sp_json_t               json;
     sp_answer_t             a;
     unsigned char           text[3000], id[200], pub[200];
-    unsigned char          *buf;
+    unsigned char          *buf, hint[160];
     const sp_json_table_t  *table, *form_table;
 
     static _Alignas(16) unsigned char  mem[8192], form_mem[1024];
+
+    static const int  dialects[] = {
+        SP_DIALECT_OPENAI, SP_DIALECT_ANTHROPIC, SP_DIALECT_UNKNOWN
+    };
 
     static const unsigned  statuses[] = {
         400, 401, 403, 404, 413, 415, 429, 451, 500, 503
@@ -257,11 +291,17 @@ test_any_text(void **state)
     form_table = sp_json_compile(form, 1, form_mem, sizeof(form_mem), &need);
     assert_non_null(form_table);
 
+    memset(&a, 0, sizeof(a));
+    memset(hint, 'h', sizeof(hint));
+
     for (i = 0; i < 30000; i++) {
-        dialect = i % 3;
+        dialect = i % SP_DIALECTS;
 
         a.dialect = (sp_dialect_t) dialect;
         a.status = statuses[rnd() % sp_nelts(statuses)];
+        a.basis = (sp_str_t) { rnd() % (sizeof(hint) + 1), hint };
+        a.appeal = (sp_str_t) { rnd() % (sizeof(hint) + 1), hint };
+        a.contact = (sp_str_t) { rnd() % (sizeof(hint) + 1), hint };
         a.retry_s = (uint32_t) rnd();
         a.text = (sp_str_t) { rnd() % sizeof(text), text };
         a.id = (sp_str_t) { rnd() % sizeof(id), id };
@@ -290,10 +330,12 @@ test_any_text(void **state)
         free(buf);
     }
 
+    a.basis.len = a.appeal.len = a.contact.len = 0;
+
     /* and with text that fits, each field is there once, unharmed */
 
     for (i = 0; i < 3000; i++) {
-        dialect = i % 3;
+        dialect = dialects[i % 3];
 
         a.dialect = (sp_dialect_t) dialect;
         a.status = statuses[rnd() % sp_nelts(statuses)];
@@ -331,13 +373,136 @@ test_any_text(void **state)
 }
 
 
+/* What the policy's texts become, and where each dialect has its class. */
+
+static void
+test_hints(void **state)
+{
+    size_t         n;
+    sp_answer_t    a;
+    unsigned char  buf[SP_ANSWER_MAX + 1];
+
+    memset(&a, 0, sizeof(a));
+    a.dialect = SP_DIALECT_OLLAMA;
+    a.status = 451;
+    a.text = SP_STR("No.");
+    a.id = SP_STR("R");
+    a.basis = SP_STR("Act 7");
+    a.appeal = SP_STR("https://a.example/x");
+    a.contact = SP_STR("Write to t@a.example.");
+
+    n = sp_answer_body(&a, buf);
+    buf[n] = '\0';
+    assert_string_equal((char *) buf, "{\"error\":\"No. Legal basis: Act 7. "
+                        "To appeal: https://a.example/x. Contact: Write to "
+                        "t@a.example. (request id: R)\"}");
+
+    assert_string_equal(sp_answer_exception(&a), "AccessDeniedException");
+    a.code = SP_STR("insufficient_quota");
+    a.status = 403;
+    assert_string_equal(sp_answer_exception(&a),
+                        "ServiceQuotaExceededException");
+
+    assert_string_equal(sp_answer_id_header(SP_DIALECT_ANTHROPIC),
+                        "request-id");
+    assert_string_equal(sp_answer_id_header(SP_DIALECT_BEDROCK),
+                        "x-amzn-requestid");
+    assert_string_equal(sp_answer_id_header(SP_DIALECT_AZURE),
+                        "apim-request-id");
+    assert_null(sp_answer_id_header(SP_DIALECT_OPENAI));
+}
+
+
+static uint32_t
+word(const unsigned char *p)
+{
+    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+           | (uint32_t) p[2] << 8 | p[3];
+}
+
+
+static void
+test_events(void **state)
+{
+    int            i;
+    size_t         n, k;
+    sp_answer_t    a;
+    unsigned char  *buf;
+
+    memset(&a, 0, sizeof(a));
+    a.status = 429;
+    a.code = SP_STR("rate_limit_exceeded");
+    a.text = SP_STR("M.");
+    a.id = SP_STR("R");
+
+    buf = malloc(SP_EVENT_MAX);
+
+    n = sp_answer_event(&a, 7, buf);
+    buf[n] = '\0';
+    assert_string_equal((char *) buf, "event: error\ndata: {\"type\":\"error\","
+        "\"error\":{\"type\":\"rate_limit_error\",\"code\":"
+        "\"rate_limit_exceeded\",\"message\":\"M. (request id: R)\","
+        "\"param\":null},\"code\":\"rate_limit_exceeded\",\"message\":"
+        "\"M. (request id: R)\",\"param\":null,\"sequence_number\":7}\n\n");
+
+    a.dialect = SP_DIALECT_GEMINI;
+    n = sp_answer_event(&a, 0, buf);
+    buf[n] = '\0';
+    assert_string_equal((char *) buf, "data: {\"error\":{\"code\":429,"
+        "\"message\":\"M. (request id: R)\",\"status\":"
+        "\"RESOURCE_EXHAUSTED\"}}\r\n\r\n");
+
+    a.dialect = SP_DIALECT_OLLAMA;
+    n = sp_answer_event(&a, 0, buf);
+    buf[n] = '\0';
+    assert_string_equal((char *) buf,
+                        "{\"error\":\"M. (request id: R)\"}\n");
+
+    /* lengths and sums as the format has them, over any text */
+
+    a.dialect = SP_DIALECT_BEDROCK;
+
+    for (i = 0; i < 1000; i++) {
+        unsigned char  text[1500];
+
+        a.text = (sp_str_t) { rnd() % sizeof(text), text };
+        fill(text, a.text.len, (unsigned) (rnd() % 4));
+        n = sp_answer_event(&a, 0, buf);
+
+        assert_true(n <= SP_EVENT_MAX);
+        assert_int_equal(word(buf), n);
+        assert_int_equal(word(buf + 8), crc32(0, buf, 8));
+        assert_int_equal(word(buf + n - 4), crc32(0, buf, (uInt) n - 4));
+
+        k = 12 + word(buf + 4);
+        assert_memory_equal(buf + 12, "\x0d:message-type\x07\x00\x09"
+                            "exception\x0f:exception-type\x07\x00\x13"
+                            "throttlingException", 58);
+        assert_memory_equal(buf + k, "{\"message\":\"", 12);
+        assert_int_equal(buf[n - 5], '}');
+    }
+
+    for (i = 0; i < SP_DIALECTS; i++) {
+        a.dialect = (sp_dialect_t) i;
+        a.text = SP_STR("x");
+        assert_int_equal(sp_answer_event(&a, 0, buf) == 0,
+                         i == SP_DIALECT_MISTRAL || i == SP_DIALECT_COHERE
+                         || i == SP_DIALECT_TGI);
+    }
+
+    free(buf);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_exact),
         cmocka_unit_test(test_types),
-        cmocka_unit_test(test_any_text)
+        cmocka_unit_test(test_any_text),
+        cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_events)
     };
 
     printf("seed %llx\n", (unsigned long long) SEED);

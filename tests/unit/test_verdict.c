@@ -96,6 +96,7 @@ decide(const sp_policy_t *policy, request_t *q, int level,
     q->account.id[0] = 'a';
 
     sp_facts_init(&q->facts, NOW);
+    q->facts.route = 0;
     q->facts.route_state = SP_ROUTE_FOUND;
     q->facts.body_state = SP_BODYFACT_FINE;
     q->key.not_before = q->key.expires_at = SP_TIME_ABSENT;

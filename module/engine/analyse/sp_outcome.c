@@ -16,6 +16,9 @@ static void sp_outcome_rule(sp_outcome_t *o, uint32_t at);
 static void sp_outcome_lift(sp_outcome_t *o, uint32_t at);
 static int sp_outcome_is_account(const sp_space_t *space,
     const sp_value_t *v, const void *arg);
+static sp_dd_t sp_outcome_routes(sp_outcome_t *o);
+static int sp_outcome_closed(const sp_space_t *space, const sp_value_t *v,
+    const void *arg);
 static int sp_outcome_barred(const sp_space_t *space, const sp_value_t *v,
     const void *arg);
 
@@ -55,13 +58,13 @@ sp_outcome_create(sp_space_t *space, unsigned policy)
 
     o->barred = sp_space_where(space, SP_F_ACCOUNT_STATUS, sp_outcome_barred,
                                NULL);
-
     if (space->of[SP_F_CUSTOMER_STATUS] >= 0) {
         o->barred = sp_dd_or(dds, o->barred,
                              sp_space_where(space, SP_F_CUSTOMER_STATUS,
                                             sp_outcome_barred, NULL));
     }
 
+    o->barred = sp_dd_or(dds, o->barred, sp_outcome_routes(o));
     o->denied = o->barred;
     o->opened = SP_DD_FALSE;
 
@@ -91,6 +94,30 @@ sp_outcome_destroy(sp_outcome_t *o)
         free(o->rules);
         free(o);
     }
+}
+
+
+/* Routes that the policy does not serve, where anything asks for routes. */
+
+static sp_dd_t
+sp_outcome_routes(sp_outcome_t *o)
+{
+    if (o->space->of[SP_F_REQUEST_ROUTE] < 0) {
+        return SP_DD_FALSE;
+    }
+
+    return sp_space_where(o->space, SP_F_REQUEST_ROUTE, sp_outcome_closed,
+                          o->policy);
+}
+
+
+/* The dialect is the value after that of the route. */
+
+static int
+sp_outcome_closed(const sp_space_t *space, const sp_value_t *v,
+    const void *arg)
+{
+    return !sp_policy_route_open(arg, sp_space_route(v[0].u.i, v[1].u.i));
 }
 
 

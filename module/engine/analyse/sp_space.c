@@ -18,6 +18,7 @@ static void sp_space_teams(sp_space_t *space);
 static void sp_space_atoms(sp_space_t *space, unsigned policy);
 static void sp_space_atom(sp_space_t *space, unsigned policy, uint32_t at,
     sp_facts_t *facts);
+static int sp_space_closes(const sp_policy_t *policy);
 static void sp_space_diagrams(sp_space_t *space);
 
 
@@ -71,6 +72,12 @@ sp_space_create(const sp_policy_t *const *policies, unsigned n, int64_t now)
     (void) sp_space_var(space, SP_F_NOW);
 
     for (i = 0; i < n; i++) {
+        if (sp_space_closes(space->policies[i])) {
+            (void) sp_space_var(space, SP_F_REQUEST_ROUTE);
+        }
+    }
+
+    for (i = 0; i < n; i++) {
         sp_space_tests(space, i);
     }
 
@@ -83,6 +90,24 @@ sp_space_create(const sp_policy_t *const *policies, unsigned n, int64_t now)
     }
 
     return space;
+}
+
+
+/* Whether it serves other routes than those that ship open. */
+
+static int
+sp_space_closes(const sp_policy_t *policy)
+{
+    int  i;
+
+    for (i = 0; i < sp_route_count(); i++) {
+
+        if (sp_policy_route_open(policy, i) != sp_policy_route_open(NULL, i)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -109,6 +109,9 @@ sp_dd_t sp_space_time(sp_space_t *space, int64_t from, int64_t until);
 /* Where a field has a value that "test" takes; unknown values too. */
 typedef int (*sp_space_test_pt)(const sp_space_t *space,
     const sp_value_t *v, const void *arg);
+/* The row of sp_route() with this name and dialect, or -1. */
+int sp_space_route(int64_t name, int64_t dialect);
+
 sp_dd_t sp_space_where(sp_space_t *space, int field, sp_space_test_pt test,
     const void *arg);
 

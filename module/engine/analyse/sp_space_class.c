@@ -36,7 +36,8 @@ static size_t sp_class_outside(const sp_space_t *space, const sp_var_t *var,
     const sp_cand_t *cand, unsigned char *out);
 static size_t sp_class_rules(const sp_space_t *space, const sp_var_t *var,
     const sp_cand_t *cand, unsigned char *out);
-static size_t sp_class_route(const sp_cand_t *cand, unsigned char *out);
+static size_t sp_class_route(const sp_space_t *space, const sp_cand_t *cand,
+    unsigned char *out);
 
 
 void
@@ -409,7 +410,7 @@ sp_class_outside(const sp_space_t *space, const sp_var_t *var,
         break;
 
     case SP_F_REQUEST_ROUTE:
-        n += sp_class_route(cand, out + n);
+        n += sp_class_route(space, cand, out + n);
         break;
 
     case SP_F_MODEL_ID:
@@ -489,23 +490,25 @@ sp_class_rules(const sp_space_t *space, const sp_var_t *var,
 
 
 static size_t
-sp_class_route(const sp_cand_t *cand, unsigned char *out)
+sp_class_route(const sp_space_t *space, const sp_cand_t *cand,
+    unsigned char *out)
 {
     int                i;
+    size_t             n;
+    unsigned           p;
     const sp_route_t  *row;
 
-    out[0] = out[1] = 0;
+    i = sp_space_route(cand->v[0].u.i, cand->v[1].u.i);
+    row = sp_route(i);
 
-    for (i = 0; i < sp_route_count(); i++) {
-        row = sp_route(i);
+    out[0] = row != NULL ? (unsigned char) row->model : 0;
+    out[1] = row != NULL ? (unsigned char) row->body : 0;
+    out[2] = row != NULL ? (unsigned char) row->stream : 0;
 
-        if (sp_route_number(i) == (int) cand->v[0].u.i
-            && (int64_t) row->dialect == cand->v[1].u.i)
-        {
-            out[0] = (unsigned char) row->model;
-            out[1] = (unsigned char) row->body;
-        }
+    for (p = 0, n = 3; p < space->npolicies; p++) {
+        out[n++] = (unsigned char) sp_policy_route_open(space->policies[p],
+                                                        i);
     }
 
-    return 2;
+    return n;
 }

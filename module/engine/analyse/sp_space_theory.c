@@ -313,21 +313,28 @@ sp_theory_public(const sp_cand_t *a, const sp_cand_t *b)
 }
 
 
-static const sp_route_t *
-sp_theory_route(const sp_cand_t *cand)
+int
+sp_space_route(int64_t name, int64_t dialect)
 {
     int  i;
 
     for (i = 0; i < sp_route_count(); i++) {
 
-        if (sp_route_number(i) == (int) cand->v[0].u.i
-            && (int64_t) sp_route(i)->dialect == cand->v[1].u.i)
+        if (sp_route_number(i) == (int) name
+            && (int64_t) sp_route(i)->dialect == dialect)
         {
-            return sp_route(i);
+            return i;
         }
     }
 
-    return NULL;
+    return -1;
+}
+
+
+static const sp_route_t *
+sp_theory_route(const sp_cand_t *cand)
+{
+    return sp_route(sp_space_route(cand->v[0].u.i, cand->v[1].u.i));
 }
 
 
@@ -349,6 +356,8 @@ sp_theory_model(const sp_cand_t *a, const sp_cand_t *b)
 
     case SP_MODEL_REQUIRED:
     case SP_MODEL_PATH:
+    case SP_MODEL_LISTED:
+    case SP_MODEL_SERVED:
         return b->v[0].state == SP_FACT_KNOWN;
 
     default:
@@ -364,7 +373,21 @@ sp_theory_stream(const sp_cand_t *a, const sp_cand_t *b)
 
     row = sp_theory_route(a);
 
-    return row == NULL || row->body != SP_BODY_NONE || b->v[0].u.i == 0;
+    if (row == NULL) {
+        return 1;
+    }
+
+    switch (row->stream) {
+
+    case SP_STREAM_NO:
+        return b->v[0].u.i == 0;
+
+    case SP_STREAM_YES:
+        return b->v[0].u.i != 0;
+
+    default:
+        return 1;
+    }
 }
 
 

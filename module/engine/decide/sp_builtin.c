@@ -15,7 +15,8 @@ static int sp_builtin_key(const sp_facts_t *facts, sp_match_t *match);
 static int sp_builtin_key_record(const sp_facts_t *facts,
     sp_match_t *match);
 static int sp_builtin_account(const sp_facts_t *facts, sp_match_t *match);
-static int sp_builtin_route(const sp_facts_t *facts, sp_match_t *match);
+static int sp_builtin_route(const sp_policy_t *policy,
+    const sp_facts_t *facts, sp_match_t *match);
 static int sp_builtin_body(const sp_facts_t *facts, sp_stage_t stage,
     sp_match_t *match);
 
@@ -56,15 +57,15 @@ sp_builtin_match(sp_match_t *match, sp_builtin_t builtin,
 
 
 unsigned
-sp_builtin_check(const sp_facts_t *facts, sp_stage_t stage,
-    sp_match_t *matches)
+sp_builtin_check(const sp_policy_t *policy, const sp_facts_t *facts,
+    sp_stage_t stage, sp_match_t *matches)
 {
     unsigned  n;
 
     n = 0;
     n += (unsigned) sp_builtin_key(facts, &matches[n]);
     n += (unsigned) sp_builtin_account(facts, &matches[n]);
-    n += (unsigned) sp_builtin_route(facts, &matches[n]);
+    n += (unsigned) sp_builtin_route(policy, facts, &matches[n]);
     n += (unsigned) sp_builtin_body(facts, stage, &matches[n]);
 
     return n;
@@ -308,12 +309,18 @@ sp_builtin_customer(const sp_facts_t *facts, sp_stage_t stage,
 
 
 static int
-sp_builtin_route(const sp_facts_t *facts, sp_match_t *match)
+sp_builtin_route(const sp_policy_t *policy, const sp_facts_t *facts,
+    sp_match_t *match)
 {
     switch (facts->route_state) {
 
     case SP_ROUTE_FOUND:
-        return 0;
+        if (sp_policy_route_open(policy, facts->route)) {
+            return 0;
+        }
+
+        sp_builtin_match(match, SP_B_ROUTE, SP_R_ROUTE_UNKNOWN, SP_TRUE, 0);
+        return 1;
 
     case SP_ROUTE_AMBIGUOUS:
         sp_builtin_match(match, SP_B_ROUTE, SP_R_ROUTE_AMBIGUOUS, SP_TRUE, 0);

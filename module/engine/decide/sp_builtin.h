@@ -15,8 +15,8 @@
 
 
 /* Those that have nothing to do with the model; at most SP_BUILTINS. */
-unsigned sp_builtin_check(const sp_facts_t *facts, sp_stage_t stage,
-    sp_match_t *matches);
+unsigned sp_builtin_check(const sp_policy_t *policy, const sp_facts_t *facts,
+    sp_stage_t stage, sp_match_t *matches);
 
 /* The end customer, where the policy says how one is named. */
 int sp_builtin_customer(const sp_facts_t *facts, sp_stage_t stage,

@@ -65,6 +65,7 @@ sp_decide_screened(const sp_policy_t *policy, sp_facts_t *facts,
     verdict->primary = -1;
     verdict->allow_rule = -1;
     verdict->throttled = -1;
+    verdict->route = (uint16_t) (facts->route + 1);
 
     if (policy == NULL) {
         sp_verdict_refuse(NULL, verdict, SP_R_NO_POLICY);
@@ -196,7 +197,7 @@ sp_facts_model(sp_facts_t *facts, const sp_policy_t *policy, unsigned model)
 
     if (facts->nmodels != 0) {
         id->state = SP_FACT_KNOWN;
-        id->u.s = facts->models[model];
+        id->u.s = sp_policy_model_name(policy, facts->models[model]);
     }
 
     value->state = id->state;
@@ -269,7 +270,7 @@ sp_decide_builtins(sp_decision_state_t *d)
     n = 0;
 
     if (d->model == 0) {
-        n = sp_builtin_check(d->facts, d->stage, matches);
+        n = sp_builtin_check(d->policy, d->facts, d->stage, matches);
 
         if (d->policy->customers != SP_CUSTOMERS_NONE) {
             n += (unsigned) sp_builtin_customer(d->facts, d->stage,
@@ -556,7 +557,8 @@ sp_decide_refuse(sp_decision_state_t *d)
     v->model = d->best.model;
     v->reason = d->report == SP_REPORT_FAILED
                 ? SP_R_VERIFICATION_UNAVAILABLE : d->best.reason;
-    v->status = sp_policy_reason(d->policy, v->reason)->status;
+    v->status = (uint16_t) sp_policy_status(d->policy, d->facts->route,
+                                            v->reason);
 }
 
 

@@ -589,17 +589,22 @@ sp_facts_registered(sp_facts_t *facts, const sp_account_t *account)
 }
 
 
-/* Returns 0 if the path names one model and the body another. */
+/*
+ * Returns 0 if the path names one model and the body another. Azure's clients
+ * leave a name in the body that need not be the deployment's: there both count.
+ */
 
 static int
 sp_facts_models(sp_facts_t *facts, const sp_body_t *body)
 {
-    unsigned           i;
+    unsigned           i, same;
     const sp_route_t  *row;
 
     row = facts->route == SP_ROUTE_NONE ? NULL : sp_route(facts->route);
 
-    if (row == NULL || row->model != SP_MODEL_PATH) {
+    if (row == NULL || (row->model != SP_MODEL_PATH
+                        && row->model != SP_MODEL_SERVED))
+    {
 
         if (body != NULL) {
             facts->models = body->models;
@@ -609,11 +614,20 @@ sp_facts_models(sp_facts_t *facts, const sp_body_t *body)
         return 1;
     }
 
-    for (i = 0; body != NULL && i < body->nmodels; i++) {
+    for (i = 0, same = 0; body != NULL && i < body->nmodels; i++) {
+        same += (unsigned) sp_str_eq(body->models[i], facts->param);
+    }
 
-        if (sp_str_eq(body->models[i], facts->param) == 0) {
+    if (body != NULL && same != body->nmodels) {
+
+        if (row->dialect != SP_DIALECT_AZURE || same == 0) {
             return 0;
         }
+
+        facts->models = body->models;
+        facts->nmodels = body->nmodels;
+
+        return 1;
     }
 
     facts->models = &facts->param;

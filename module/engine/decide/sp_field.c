@@ -9,6 +9,7 @@
 
 #include "sp_field.h"
 #include "sp_place.h"
+#include "sp_route.h"
 
 
 static const char *const  sp_ip_classes[] = {
@@ -40,21 +41,6 @@ static const char *const  sp_resales[] = {
 
 static const char *const  sp_linkages[] = {
     "ok", "watch", "blocked", NULL
-};
-
-static const char *const  sp_dialects[] = {
-    "openai", "anthropic", "unknown", NULL
-};
-
-/*
- * Each name that a row of sp_route() has, once: those of its first rows, in
- * their order, so that the number of a row is the number of its name.
- */
-
-static const char *const  sp_routes[] = {
-    "models.list", "messages", "responses", "embeddings", "completions",
-    "moderations", "audio.speech", "chat.completions", "images.generations",
-    "messages.count_tokens", "models.get", NULL
 };
 
 
@@ -179,7 +165,7 @@ static const sp_field_t  sp_fields[] = {
         1, 3, "the model's tier in the policy's catalogue"),
 
     [SP_F_REQUEST_ROUTE] = sp_row_enum("request.route", SP_FROM_HEAD, 0,
-        sp_routes, "the API call"),
+        sp_route_names, "the API call"),
 
     [SP_F_REQUEST_STREAM] = sp_row("request.stream", SP_T_BOOL,
         SP_FROM_BODY, 0, "the answer is asked for as a stream"),
@@ -189,7 +175,7 @@ static const sp_field_t  sp_fields[] = {
         "most tokens that the answer may have, as the request says"),
 
     [SP_F_REQUEST_DIALECT] = sp_row_enum("request.dialect", SP_FROM_HEAD, 0,
-        sp_dialects, "whose API it speaks"),
+        sp_dialect_names, "whose API it speaks"),
 
     [SP_F_NOW] = sp_row("now", SP_T_TIME, SP_FROM_CLOCK, 0,
         "the time of the decision")

@@ -56,6 +56,7 @@ sp_memo_make(sp_memo_t *memo, uint64_t number, const sp_policy_t *policy,
     m.allow_rule = verdict->allow_rule;
     m.tier = verdict->tier;
     m.napply = (uint8_t) verdict->napply;
+    m.route = verdict->route;
 
     for (i = 0; i < verdict->napply; i++) {
         if (!sp_memo_rate(policy, &verdict->apply[i], &m.apply[i])) {
@@ -278,6 +279,7 @@ sp_memo_use(const sp_memo_t *memo, uint64_t number,
     verdict->allow_rule = memo->allow_rule;
     verdict->tier = memo->tier;
     verdict->napply = memo->napply;
+    verdict->route = memo->route;
 
     rates = sp_image_at(policy, policy->rates, sp_rate_t);
 

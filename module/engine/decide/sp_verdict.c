@@ -36,7 +36,6 @@ void
 sp_verdict_refuse(const sp_policy_t *policy, sp_verdict_t *verdict,
     sp_reason_id_t reason)
 {
-    size_t       n;
     sp_match_t  *match;
 
     verdict->decision = SP_VERDICT_DENY;
@@ -44,8 +43,8 @@ sp_verdict_refuse(const sp_policy_t *policy, sp_verdict_t *verdict,
     verdict->throttled = -1;
     verdict->wait_ms = 0;
     verdict->napply = 0;
-    verdict->status = policy ? sp_policy_reason(policy, (int) reason)->status
-                             : sp_reason_rows(&n)[reason].status;
+    verdict->status = (uint16_t) sp_policy_status(policy, verdict->route - 1,
+                                                  (int) reason);
 
     if (verdict->nmatches == SP_MATCHES_MAX) {
         verdict->nmatches--;

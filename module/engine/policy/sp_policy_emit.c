@@ -210,6 +210,8 @@ sp_emit_all(sp_emit_t *e)
     sp_emit_prices(e);
     sp_emit_own(e);
     sp_emit_invariants(e);
+    sp_emit_aliases(e);
+    sp_emit_routes(e);
 
     p->name = sp_emit_str(e, l->name);
     p->revision = sp_emit_str(e, l->revision);
@@ -217,6 +219,9 @@ sp_emit_all(sp_emit_t *e)
     p->blocked_by = sp_emit_str(e, l->blocked_by);
     p->header = sp_emit_str(e, l->header);
     p->customers = l->customers;
+    p->contact = sp_emit_str(e, l->contact);
+    p->appeal = sp_emit_str(e, l->appeal);
+    p->legal_basis = sp_emit_str(e, l->legal_basis);
 
     if (e->base == NULL) {
 

@@ -39,6 +39,8 @@ uint32_t sp_emit_set(sp_emit_t *e, sp_lset_t *set);
 void sp_emit_reasons(sp_emit_t *e);
 void sp_emit_tiers(sp_emit_t *e);
 void sp_emit_own(sp_emit_t *e);
+void sp_emit_aliases(sp_emit_t *e);
+void sp_emit_routes(sp_emit_t *e);
 
 /* sp_policy_emit_meter.c */
 void sp_emit_throttle(sp_emit_t *e, const sp_lrule_t *rule, sp_rule_t *r);

@@ -141,6 +141,27 @@ typedef struct {
 } sp_tier_name_t;
 
 
+typedef struct {
+    sp_ref_t  name;
+    sp_ref_t  model;
+} sp_alias_t;
+
+
+/* What the policy says of a row of sp_route(). */
+typedef struct {
+    uint8_t   open;
+    uint8_t   busy;       /* 429 in place of 503 */
+    uint8_t   pad[2];
+    sp_ref_t  model;      /* of requests that name none */
+} sp_served_t;
+
+
+typedef struct {
+    sp_ref_t  path;       /* pattern */
+    uint32_t  route;
+} sp_path_t;
+
+
 /*
  * One row of one window of a throttle. Of requests, interval and tolerance
  * are those of sp_gcra(); of other meters they depend on the cost.
@@ -273,6 +294,12 @@ struct sp_policy_s {
     uint32_t  ninvariants;
     uint32_t  own;           /* sp_own_t */
     uint32_t  nown;
+    uint32_t  routes;        /* sp_served_t, one for each sp_route() */
+    uint32_t  nroutes;
+    uint32_t  paths;         /* sp_path_t, in the order of the files */
+    uint32_t  npaths;
+    uint32_t  aliases;       /* sp_alias_t, sorted by name */
+    uint32_t  naliases;
 
     uint32_t  first[SP_RULE_KINDS + 1];   /* first rule of each kind */
     uint32_t  nlists;                     /* named sets */
@@ -284,6 +311,9 @@ struct sp_policy_s {
     sp_ref_t  header;                     /* that names the end customer */
     uint32_t  customers;                  /* sp_customers_t */
     uint32_t  reads;                      /* SP_READS_*: any condition does */
+    sp_ref_t  contact;
+    sp_ref_t  appeal;
+    sp_ref_t  legal_basis;
 
     int64_t   max_age[SP_AGED_SOURCES];   /* s; -1 not set */
     int64_t   stale[SP_TIERS + 1];        /* s by tier; 0 deny; -1 not set */

@@ -66,6 +66,7 @@ static const char *const  sp_words_reserve[] = { "max", "input_only", NULL };
 static const char *const  sp_words_full[] = { "deny", "allow", NULL };
 static const char *const  sp_words_scope[] = { "node", NULL };
 static const char *const  sp_words_tier[] = { "model.tier", NULL };
+static const char *const  sp_words_open[] = { "yes", "no", NULL };
 
 static const char *const  sp_words_class[] = {
     "legal", "risk", "commercial", "credential", "request", "system", NULL
@@ -106,6 +107,14 @@ static const sp_policy_key_t  sp_keys_file[] = {
         "offset in quotes, \"+02:00\"."),
     sp_key("blocked_by", SP_SHAPE_URI, 0,
         "Your page for those who are refused for legal reasons (RFC 7725)."),
+    sp_key("contact", SP_SHAPE_TEXT, 0,
+        "Whom those may write to who are refused; stands in the answer."),
+    sp_key("appeal", SP_SHAPE_TEXT, 0,
+        "Where a refusal for legal or risk reasons can be appealed; stands "
+        "in the answer."),
+    sp_key("legal_basis", SP_SHAPE_TEXT, 0,
+        "The law that refusals for legal reasons rest on; stands in the "
+        "answer."),
     sp_key("include", SP_SHAPE_TEXTS, 0,
         "More files of this policy, relative to this one and below the "
         "policy's directory; '*' may stand in their names."),
@@ -126,6 +135,9 @@ static const sp_policy_key_t  sp_keys_file[] = {
     sp_key_map("prices", SP_SHAPE_MAPS, 0, SP_K_PRICE,
         "What a million tokens of a model cost, for 'meter: spend'; a name "
         "may have one '*'. Models without a row cost what the dearest does."),
+    sp_key_map("routes", SP_SHAPE_MAPS, 0, SP_K_ROUTE,
+        "Which API calls are served: by name (images.generations), dialect "
+        "(gemini), both (azure/embeddings), or all."),
     sp_key_map("reasons", SP_SHAPE_MAPS, 0, SP_K_REASON,
         "Other words for the reasons that ship, and reasons of your own."),
     sp_key_map("deny", SP_SHAPE_RULES, 0, SP_K_DENY,
@@ -206,6 +218,8 @@ static const sp_policy_key_t  sp_keys_list[] = {
 static const sp_policy_key_t  sp_keys_models[] = {
     sp_key_map("tiers", SP_SHAPE_MAP, 0, SP_K_TIERS,
         "Models by tier; others have no tier."),
+    sp_key("aliases", SP_SHAPE_PAIRS, 0,
+        "Other names of models: rules see the name behind the colon."),
     SP_KEY_NOTE
 };
 
@@ -213,6 +227,21 @@ static const sp_policy_key_t  sp_keys_tiers[] = {
     sp_key("1", SP_SHAPE_TEXTS, 0, "Names, with at most one '*' each."),
     sp_key("2", SP_SHAPE_TEXTS, 0, "Names, with at most one '*' each."),
     sp_key("3", SP_SHAPE_TEXTS, 0, "Names, with at most one '*' each.")
+};
+
+static const sp_policy_key_t  sp_keys_route[] = {
+    sp_key_words("open", SP_SHAPE_WORD, 0, sp_words_open,
+        "no: refused as unknown. Some that ship are closed: `sallyport "
+        "routes`."),
+    sp_key("also", SP_SHAPE_TEXTS, 0,
+        "More paths that it is served at; {} is any segment, {model} the "
+        "model's where the route's own path has one."),
+    sp_key("model", SP_SHAPE_TEXT, 0,
+        "The model that the server runs if a request names none."),
+    sp_key_number("unavailable_status", 0, 429, 503,
+        "What is answered when a source does not answer: 503 (default), or "
+        "429 for clients that would repeat a 503 without a pause."),
+    SP_KEY_NOTE
 };
 
 static const sp_policy_key_t  sp_keys_reason[] = {
@@ -376,6 +405,7 @@ static const sp_policy_keys_t  sp_policy_maps[] = {
     [SP_K_LIST] = sp_row(sp_keys_list, "a list", "A list."),
     [SP_K_MODELS] = sp_row(sp_keys_models, "models", "The catalogue."),
     [SP_K_TIERS] = sp_row(sp_keys_tiers, "tiers", "Models by tier."),
+    [SP_K_ROUTE] = sp_row(sp_keys_route, "a route", "A route."),
     [SP_K_REASON] = sp_row(sp_keys_reason, "a reason", "A reason."),
     [SP_K_DENY] = sp_row(sp_keys_deny, "a deny rule", "A deny rule."),
     [SP_K_ALLOW] = sp_row(sp_keys_allow, "an allow rule", "An allow rule."),

@@ -189,6 +189,7 @@ sp_policy_make(sp_load_t *l, const char *name, sp_str_t text)
     errors = l->diags->errors;
 
     sp_load_reasons_init(l);
+    sp_load_routes_init(l);
     sp_load_file(l, name, text);
 
     /* order does not matter to the author: what is named comes first here */

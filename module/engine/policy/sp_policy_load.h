@@ -23,6 +23,9 @@
 #define SP_REASONS_MAX      1000
 #define SP_CATALOGUE_MAX    10000
 #define SP_PRICES_MAX       1000
+#define SP_ROUTE_KEYS_MAX   512
+#define SP_ROUTE_PATHS_MAX  256
+#define SP_ALIASES_MAX      1000
 #define SP_REPLACES_DEPTH   8                    /* of a chain of throttles */
 #define SP_ID_MAX           64                   /* bytes of a name */
 #define SP_MODEL_NAME_MAX   256
@@ -132,6 +135,40 @@ typedef struct {
 } sp_lprice_t;
 
 
+typedef struct {
+    sp_str_t           name;
+    sp_str_t           model;
+    const sp_ynode_t  *node;
+} sp_lalias_t;
+
+
+/* How much a key of "routes:" says: the exacter one counts. */
+typedef enum {
+    SP_SAYS_NOTHING = 0,
+    SP_SAYS_ALL,
+    SP_SAYS_DIALECT,
+    SP_SAYS_NAME,
+    SP_SAYS_BOTH
+} sp_lsays_t;
+
+
+typedef struct {
+    int                open;
+    int                busy;
+    sp_str_t           model;
+    sp_lsays_t         says_open;
+    sp_lsays_t         says_busy;
+    sp_lsays_t         says_model;
+} sp_lserved_t;
+
+
+typedef struct {
+    sp_str_t           path;
+    int                route;
+    const sp_ynode_t  *node;
+} sp_lpath_t;
+
+
 /* A declared fact: its row, and what absent means. */
 typedef struct {
     sp_field_t         field;
@@ -167,6 +204,9 @@ typedef struct {
     sp_str_t                 blocked_by;
     sp_str_t                 header;       /* that names the end customer */
     sp_customers_t           customers;
+    sp_str_t                 contact;
+    sp_str_t                 appeal;
+    sp_str_t                 legal_basis;
     const sp_ynode_t        *scalars[8];   /* first place of each */
     int64_t                  zone;         /* seconds east of UTC */
     int64_t                  max_age[SP_AGED_SOURCES];
@@ -192,6 +232,15 @@ typedef struct {
     sp_lprice_t             *prices;
     size_t                   nprices;
     const sp_ynode_t        *spend;     /* a throttle that needs them */
+
+    sp_lalias_t             *aliases;
+    size_t                   naliases;
+
+    sp_lserved_t             served[SP_ROUTES_MAX];
+    const sp_ynode_t        *route_keys[SP_ROUTE_KEYS_MAX];
+    size_t                   nroute_keys;
+    sp_lpath_t               paths[SP_ROUTE_PATHS_MAX];
+    size_t                   npaths;
 
     sp_lown_t                own[SP_OWN_FACTS_MAX];
     unsigned                 nown;
@@ -277,6 +326,10 @@ int sp_load_reason(sp_load_t *l, const sp_ynode_t *node);
 /* sp_policy_model.c */
 void sp_load_models(sp_load_t *l, const sp_ynode_t *map);
 void sp_load_models_finish(sp_load_t *l);
+
+/* sp_policy_route.c */
+void sp_load_routes_init(sp_load_t *l);
+void sp_load_routes(sp_load_t *l, const sp_ynode_t *map);
 
 /* sp_policy_rule.c; "valid: {from, until}", untouched where it is not said */
 sp_rc_t sp_load_dates(sp_load_t *l, const sp_ynode_t *node, int64_t *from,

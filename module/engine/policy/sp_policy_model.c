@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the model catalogue: names and patterns with a tier. A
- * whole name beats a pattern, and of patterns the one with the most letters
- * wins, so that the order in which they are written means nothing.
+ * This file contains the model catalogue: names and patterns with a tier, and
+ * other names of a model. A whole name beats a pattern, and of patterns the one
+ * with the most letters wins, so that the order in which they are written means
+ * nothing.
  */
 
 
@@ -14,6 +15,10 @@
 
 
 static void sp_load_tier(sp_load_t *l, const sp_ynode_t *seq, unsigned tier);
+static void sp_load_aliases(sp_load_t *l, const sp_ynode_t *map);
+static void sp_load_alias(sp_load_t *l, const sp_ynode_t *node);
+static void sp_load_aliases_finish(sp_load_t *l);
+static int sp_load_alias_order(const void *one, const void *two);
 static int sp_load_tier_order(const void *one, const void *two);
 
 
@@ -21,7 +26,7 @@ void
 sp_load_models(sp_load_t *l, const sp_ynode_t *map)
 {
     unsigned           tier;
-    const sp_ynode_t  *tiers, *seq;
+    const sp_ynode_t  *tiers, *seq, *aliases;
 
     static const char *const  rows[] = { "1", "2", "3" };
 
@@ -30,6 +35,14 @@ sp_load_models(sp_load_t *l, const sp_ynode_t *map)
     }
 
     (void) sp_value_keys(l, map, SP_K_MODELS);
+
+    aliases = sp_ynode_get(map, "aliases");
+
+    if (aliases != NULL
+        && sp_value_kind(l, aliases, SP_Y_MAP, "aliases") == SP_OK)
+    {
+        sp_load_aliases(l, aliases);
+    }
 
     tiers = sp_ynode_get(map, "tiers");
 
@@ -126,6 +139,8 @@ sp_load_models_finish(sp_load_t *l)
 {
     size_t  i;
 
+    sp_load_aliases_finish(l);
+
     if (l->ntiers == 0) {
         return;
     }
@@ -142,4 +157,121 @@ sp_load_models_finish(sp_load_t *l)
                           l->tiers[i].name.data);
         }
     }
+}
+
+
+static void
+sp_load_aliases(sp_load_t *l, const sp_ynode_t *map)
+{
+    const sp_ynode_t  *child;
+
+    if (l->aliases == NULL) {
+        l->aliases = sp_load_alloc(l, SP_ALIASES_MAX * sizeof(sp_lalias_t));
+        if (l->aliases == NULL) {
+            return;
+        }
+    }
+
+    for (child = map->first; child != NULL; child = child->next) {
+        sp_load_alias(l, child);
+    }
+}
+
+
+static void
+sp_load_alias(sp_load_t *l, const sp_ynode_t *node)
+{
+    size_t    i;
+    sp_str_t  names[2];
+
+    if (sp_value_text(l, node->key, &names[0]) != SP_OK
+        || sp_value_text(l, node, &names[1]) != SP_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < 2; i++) {
+
+        if (!sp_model_name_ok(names[i])
+            || memchr(names[i].data, '*', names[i].len) != NULL)
+        {
+            sp_load_error(l, i ? node : node->key, 104, NULL,
+                          "'%.64s' is not a model's name", names[i].data);
+            return;
+        }
+    }
+
+    if (l->naliases == SP_ALIASES_MAX) {
+        sp_load_error(l, node, 104, NULL, "more than %d aliases",
+                      SP_ALIASES_MAX);
+        return;
+    }
+
+    l->aliases[l->naliases].name = names[0];
+    l->aliases[l->naliases].model = names[1];
+    l->aliases[l->naliases].node = node;
+    l->naliases++;
+}
+
+
+/* One step is all: a name is either an alias or a model. */
+
+static void
+sp_load_aliases_finish(sp_load_t *l)
+{
+    size_t              i, k;
+    const sp_lalias_t  *a;
+
+    if (l->naliases == 0) {
+        return;
+    }
+
+    qsort(l->aliases, l->naliases, sizeof(sp_lalias_t), sp_load_alias_order);
+
+    for (i = 0; i < l->naliases; i++) {
+        a = &l->aliases[i];
+
+        if (i != 0 && sp_str_eq(a->name, a[-1].name)) {
+            sp_load_error(l, a->node->key, 106,
+                          sp_diag_text("it stands on line %u too",
+                                       a[-1].node->line),
+                          "alias '%.64s' is listed twice", a->name.data);
+        }
+
+        for (k = 0; k < l->ntiers; k++) {
+
+            if (sp_str_eq(l->tiers[k].name, a->name)) {
+                sp_load_error(l, a->node->key, 106,
+                              sp_diag_text("it is a model on line %u",
+                                           l->tiers[k].node->line),
+                              "'%.64s' is both a model and an alias",
+                              a->name.data);
+            }
+        }
+
+        for (k = 0; k < l->naliases; k++) {
+
+            if (sp_str_eq(l->aliases[k].name, a->model)) {
+                sp_load_error(l, a->node, 104,
+                              sp_diag_text("write '%.64s'",
+                                           l->aliases[k].model.data),
+                              "'%.64s' is an alias itself", a->model.data);
+            }
+        }
+    }
+}
+
+
+static int
+sp_load_alias_order(const void *one, const void *two)
+{
+    int                 rc;
+    size_t              len;
+    const sp_lalias_t  *a = one, *b = two;
+
+    len = a->name.len < b->name.len ? a->name.len : b->name.len;
+    rc = memcmp(a->name.data, b->name.data, len);
+
+    return rc ? rc : (a->name.len < b->name.len ? -1
+                                                : a->name.len > b->name.len);
 }

@@ -38,6 +38,7 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
         { "lists", sp_load_lists },
         { "models", sp_load_models },
         { "prices", sp_load_prices },
+        { "routes", sp_load_routes },
         { "reasons", sp_load_reasons }
     };
 
@@ -57,6 +58,9 @@ sp_load_top(sp_load_t *l, const sp_ynode_t *root, int first)
     sp_load_scalar(l, root, "revision", 1, &l->revision);
     sp_load_scalar(l, root, "owner", 2, &l->owner);
     sp_load_scalar(l, root, "blocked_by", 3, &l->blocked_by);
+    sp_load_scalar(l, root, "contact", 5, &l->contact);
+    sp_load_scalar(l, root, "appeal", 6, &l->appeal);
+    sp_load_scalar(l, root, "legal_basis", 7, &l->legal_basis);
     sp_load_zone(l, root);
 
     for (i = 0; i < sp_nelts(sections); i++) {
@@ -108,6 +112,12 @@ sp_load_scalar(sp_load_t *l, const sp_ynode_t *root, const char *key,
     if (i != s.len || s.len > 256) {
         sp_load_error(l, node, 104, NULL, "'%s' has at most 256 characters "
                       "of ASCII, without quotes, '<', '>' and '\\'", key);
+        return;
+    }
+
+    if (which >= 5 && s.len > 160) {
+        sp_load_error(l, node, 104, NULL, "'%s' stands in answers: 160 "
+                      "characters at most", key);
         return;
     }
 

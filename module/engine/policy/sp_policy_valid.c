@@ -26,6 +26,7 @@ static int sp_valid_tables(const sp_policy_t *p);
 static int sp_valid_throttle(const sp_policy_t *p, const sp_rule_t *r);
 static int sp_valid_prices(const sp_policy_t *p);
 static int sp_valid_own(const sp_policy_t *p);
+static int sp_valid_routes(const sp_policy_t *p);
 static int sp_valid_invariant(const sp_policy_t *p, uint32_t i);
 
 
@@ -66,7 +67,9 @@ sp_policy_valid(const void *image, size_t size)
         || !sp_valid_ref(p, p->owner) || !sp_valid_ref(p, p->blocked_by)
         || !sp_valid_ref(p, p->header) || p->customers > SP_CUSTOMERS_BODY
         || (p->customers == SP_CUSTOMERS_HEADER) != (p->header.len != 0)
-        || !sp_valid_own(p) || !sp_valid_tables(p))
+        || !sp_valid_ref(p, p->contact) || !sp_valid_ref(p, p->appeal)
+        || !sp_valid_ref(p, p->legal_basis)
+        || !sp_valid_own(p) || !sp_valid_tables(p) || !sp_valid_routes(p))
     {
         return 0;
     }
@@ -192,6 +195,56 @@ sp_valid_own(const sp_policy_t *p)
             if (!sp_valid_ref(p, sp_image_at(p, own->values, sp_ref_t)[k])) {
                 return 0;
             }
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+sp_valid_routes(const sp_policy_t *p)
+{
+    uint32_t            i;
+    const sp_path_t    *path;
+    const sp_alias_t   *alias;
+    const sp_served_t  *served;
+
+    if (p->nroutes != (uint32_t) sp_route_count()
+        || !sp_valid_table(p, p->routes, p->nroutes, sizeof(sp_served_t))
+        || !sp_valid_table(p, p->paths, p->npaths, sizeof(sp_path_t))
+        || !sp_valid_table(p, p->aliases, p->naliases, sizeof(sp_alias_t)))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < p->nroutes; i++) {
+        served = sp_image_at(p, p->routes, sp_served_t) + i;
+
+        if (served->open > 1 || served->busy > 1
+            || !sp_valid_ref(p, served->model))
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < p->npaths; i++) {
+        path = sp_image_at(p, p->paths, sp_path_t) + i;
+
+        if (path->route >= p->nroutes || !sp_valid_ref(p, path->path)
+            || sp_route_pattern_error(sp_image_str(p, path->path),
+                                      sp_route((int) path->route)->model)
+               != NULL)
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < p->naliases; i++) {
+        alias = sp_image_at(p, p->aliases, sp_alias_t) + i;
+
+        if (!sp_valid_ref(p, alias->name) || !sp_valid_ref(p, alias->model)) {
+            return 0;
         }
     }
 

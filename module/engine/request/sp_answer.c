@@ -8,19 +8,15 @@
  */
 
 
-#include "sp_answer.h"
+#include "sp_answer_text.h"
 
 
 /*
- * Escaped bytes of each part at most, so that all fit into SP_ANSWER_MAX:
+ * Escaped bytes of the sentence at most, so that all fits into SP_ANSWER_MAX:
  * the shape for unknown dialects has the whole message three times.
  */
 
-#define SP_ANSWER_TEXT        1200
-#define SP_ANSWER_TEXT_POLY   360
-#define SP_ANSWER_CODE        96
-#define SP_ANSWER_ID          96
-#define SP_ANSWER_PARAM       96
+#define SP_ANSWER_TEXT_POLY   240
 
 
 typedef struct {
@@ -28,7 +24,13 @@ typedef struct {
     const char  *openai;
     const char  *anthropic;
     const char  *google;
+    const char  *amazon;
+    const char  *tgi;
 } sp_answer_type_t;
+
+
+typedef unsigned char *(*sp_answer_shape_pt)(const sp_answer_t *answer,
+    unsigned char *p);
 
 
 static const sp_answer_type_t *sp_answer_type(unsigned status);
@@ -36,57 +38,100 @@ static unsigned char *sp_answer_openai(const sp_answer_t *answer,
     unsigned char *p);
 static unsigned char *sp_answer_anthropic(const sp_answer_t *answer,
     unsigned char *p);
+static unsigned char *sp_answer_google(const sp_answer_t *answer,
+    unsigned char *p);
+static unsigned char *sp_answer_amazon(const sp_answer_t *answer,
+    unsigned char *p);
+static unsigned char *sp_answer_mistral(const sp_answer_t *answer,
+    unsigned char *p);
+static unsigned char *sp_answer_cohere(const sp_answer_t *answer,
+    unsigned char *p);
+static unsigned char *sp_answer_ollama(const sp_answer_t *answer,
+    unsigned char *p);
+static unsigned char *sp_answer_tgi(const sp_answer_t *answer,
+    unsigned char *p);
 static unsigned char *sp_answer_polyglot(const sp_answer_t *answer,
     unsigned char *p);
 static int sp_answer_quota(const sp_answer_t *answer);
-static unsigned char *sp_answer_message(const sp_answer_t *answer,
-    unsigned char *p, size_t max, int with_id);
-static unsigned char *sp_answer_put(unsigned char *p, const char *text);
-static unsigned char *sp_answer_uint(unsigned char *p, uint32_t n);
-static unsigned char *sp_answer_quote(unsigned char *p, sp_str_t s,
-    size_t max);
-static unsigned char *sp_answer_escape(unsigned char *p, sp_str_t s,
-    size_t max);
 
 
 /* A status without a row takes the last one of its class. */
 
 static const sp_answer_type_t  sp_answer_types[] = {
     { 401, "invalid_request_error", "authentication_error",
-      "UNAUTHENTICATED" },
-    { 402, "insufficient_quota", "billing_error", "PERMISSION_DENIED" },
-    { 403, "permission_error", "permission_error", "PERMISSION_DENIED" },
-    { 404, "invalid_request_error", "not_found_error", "NOT_FOUND" },
-    { 413, "invalid_request_error", "request_too_large", "INVALID_ARGUMENT" },
-    { 429, "rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED" },
-    { 451, "request_forbidden", "request_forbidden", "PERMISSION_DENIED" },
+      "UNAUTHENTICATED", "AccessDeniedException", "validation" },
+    { 402, "insufficient_quota", "billing_error", "PERMISSION_DENIED",
+      "ServiceQuotaExceededException", "validation" },
+    { 403, "permission_error", "permission_error", "PERMISSION_DENIED",
+      "AccessDeniedException", "validation" },
+    { 404, "invalid_request_error", "not_found_error", "NOT_FOUND",
+      "ResourceNotFoundException", "validation" },
+    { 413, "invalid_request_error", "request_too_large", "INVALID_ARGUMENT",
+      "ValidationException", "validation" },
+    { 429, "rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED",
+      "ThrottlingException", "overloaded" },
+    { 451, "request_forbidden", "request_forbidden", "PERMISSION_DENIED",
+      "AccessDeniedException", "validation" },
     { 400, "invalid_request_error", "invalid_request_error",
-      "INVALID_ARGUMENT" },
-    { 503, "server_error", "api_error", "UNAVAILABLE" },
-    { 500, "server_error", "api_error", "INTERNAL" }
+      "INVALID_ARGUMENT", "ValidationException", "validation" },
+    { 503, "server_error", "api_error", "UNAVAILABLE",
+      "ServiceUnavailableException", "overloaded" },
+    { 500, "server_error", "api_error", "INTERNAL",
+      "InternalServerException", "generation" }
+};
+
+
+static const sp_answer_shape_pt  sp_answer_shapes[] = {
+    [SP_DIALECT_OPENAI] = sp_answer_openai,
+    [SP_DIALECT_ANTHROPIC] = sp_answer_anthropic,
+    [SP_DIALECT_GEMINI] = sp_answer_google,
+    [SP_DIALECT_AZURE] = sp_answer_openai,
+    [SP_DIALECT_BEDROCK] = sp_answer_amazon,
+    [SP_DIALECT_MISTRAL] = sp_answer_mistral,
+    [SP_DIALECT_COHERE] = sp_answer_cohere,
+    [SP_DIALECT_OLLAMA] = sp_answer_ollama,
+    [SP_DIALECT_TGI] = sp_answer_tgi,
+    [SP_DIALECT_UNKNOWN] = sp_answer_polyglot
 };
 
 
 size_t
 sp_answer_body(const sp_answer_t *answer, unsigned char *buf)
 {
-    unsigned char  *p;
+    sp_dialect_t  dialect;
 
-    switch (answer->dialect) {
+    dialect = answer->dialect < SP_DIALECTS ? answer->dialect
+                                            : SP_DIALECT_UNKNOWN;
 
-    case SP_DIALECT_OPENAI:
-        p = sp_answer_openai(answer, buf);
-        break;
+    return (size_t) (sp_answer_shapes[dialect](answer, buf) - buf);
+}
+
+
+const char *
+sp_answer_exception(const sp_answer_t *answer)
+{
+    return sp_answer_quota(answer) ? "ServiceQuotaExceededException"
+                                   : sp_answer_type(answer->status)->amazon;
+}
+
+
+const char *
+sp_answer_id_header(sp_dialect_t dialect)
+{
+    switch (dialect) {
 
     case SP_DIALECT_ANTHROPIC:
-        p = sp_answer_anthropic(answer, buf);
-        break;
+        return "request-id";
+
+    case SP_DIALECT_BEDROCK:
+        return "x-amzn-requestid";
+
+    case SP_DIALECT_AZURE:
+        return "apim-request-id";
 
     default:
-        p = sp_answer_polyglot(answer, buf);
+        return NULL;
     }
-
-    return (size_t) (p - buf);
 }
 
 
@@ -119,8 +164,7 @@ sp_answer_openai(const sp_answer_t *answer, unsigned char *p)
     p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 1);
 
     p = sp_answer_put(p, ",\"type\":\"");
-    p = sp_answer_put(p, sp_answer_quota(answer) ? "insufficient_quota"
-                         : sp_answer_type(answer->status)->openai);
+    p = sp_answer_put(p, sp_answer_word(answer));
 
     p = sp_answer_put(p, "\",\"param\":");
 
@@ -159,6 +203,99 @@ sp_answer_anthropic(const sp_answer_t *answer, unsigned char *p)
     p = sp_answer_quote(p, answer->id, SP_ANSWER_ID);
 
     return sp_answer_put(p, "}");
+}
+
+
+/* A number as "code" and a string as "status", or clients show neither. */
+
+static unsigned char *
+sp_answer_google(const sp_answer_t *answer, unsigned char *p)
+{
+    p = sp_answer_put(p, "{\"error\":{\"code\":");
+    p = sp_answer_uint(p, answer->status);
+
+    p = sp_answer_put(p, ",\"message\":");
+    p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 1);
+
+    p = sp_answer_put(p, ",\"status\":\"");
+    p = sp_answer_put(p, sp_answer_type(answer->status)->google);
+    p = sp_answer_put(p, "\"");
+
+    if (answer->status == 429 && answer->retry_s != 0) {
+        p = sp_answer_put(p, ",\"details\":[{\"@type\":"
+                          "\"type.googleapis.com/google.rpc.RetryInfo\","
+                          "\"retryDelay\":\"");
+        p = sp_answer_uint(p, answer->retry_s);
+        p = sp_answer_put(p, "s\"}]");
+    }
+
+    return sp_answer_put(p, "}}");
+}
+
+
+/* The class is in a header: sp_answer_exception(). */
+
+static unsigned char *
+sp_answer_amazon(const sp_answer_t *answer, unsigned char *p)
+{
+    p = sp_answer_put(p, "{\"message\":");
+    p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 1);
+
+    return sp_answer_put(p, "}");
+}
+
+
+static unsigned char *
+sp_answer_mistral(const sp_answer_t *answer, unsigned char *p)
+{
+    p = sp_answer_put(p, "{\"object\":\"error\",\"message\":");
+    p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 1);
+
+    p = sp_answer_put(p, ",\"type\":\"");
+    p = sp_answer_put(p, sp_answer_word(answer));
+
+    p = sp_answer_put(p, "\",\"param\":null,\"code\":");
+    p = sp_answer_quote(p, answer->code, SP_ANSWER_CODE);
+
+    return sp_answer_put(p, "}");
+}
+
+
+static unsigned char *
+sp_answer_cohere(const sp_answer_t *answer, unsigned char *p)
+{
+    p = sp_answer_put(p, "{\"message\":");
+    p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 0);
+
+    p = sp_answer_put(p, ",\"id\":");
+    p = sp_answer_quote(p, answer->id, SP_ANSWER_ID);
+
+    return sp_answer_put(p, "}");
+}
+
+
+/* Clients print an object as "[object Object]". */
+
+static unsigned char *
+sp_answer_ollama(const sp_answer_t *answer, unsigned char *p)
+{
+    p = sp_answer_put(p, "{\"error\":");
+    p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 1);
+
+    return sp_answer_put(p, "}");
+}
+
+
+static unsigned char *
+sp_answer_tgi(const sp_answer_t *answer, unsigned char *p)
+{
+    p = sp_answer_put(p, "{\"error\":");
+    p = sp_answer_message(answer, p, SP_ANSWER_TEXT, 1);
+
+    p = sp_answer_put(p, ",\"error_type\":\"");
+    p = sp_answer_put(p, sp_answer_type(answer->status)->tgi);
+
+    return sp_answer_put(p, "\"}");
 }
 
 
@@ -211,129 +348,9 @@ sp_answer_quota(const sp_answer_t *answer)
 }
 
 
-/*
- * The wording of the hint is what LangChain looks for; clients that print the
- * message only show the id by it.
- */
-
-static unsigned char *
-sp_answer_message(const sp_answer_t *answer, unsigned char *p, size_t max,
-    int with_id)
+const char *
+sp_answer_word(const sp_answer_t *answer)
 {
-    *p++ = '"';
-    p = sp_answer_escape(p, answer->text, max);
-
-    if (answer->status == 429 && answer->retry_s != 0) {
-        p = sp_answer_put(p, " Please try again in ");
-        p = sp_answer_uint(p, answer->retry_s);
-        p = sp_answer_put(p, "s.");
-    }
-
-    if (with_id && answer->id.len != 0) {
-        p = sp_answer_put(p, " (request id: ");
-        p = sp_answer_escape(p, answer->id, SP_ANSWER_ID);
-        p = sp_answer_put(p, ")");
-    }
-
-    *p++ = '"';
-
-    return p;
-}
-
-
-static unsigned char *
-sp_answer_put(unsigned char *p, const char *text)
-{
-    size_t  len;
-
-    len = strlen(text);
-    memcpy(p, text, len);
-
-    return p + len;
-}
-
-
-static unsigned char *
-sp_answer_uint(unsigned char *p, uint32_t n)
-{
-    size_t         i;
-    unsigned char  digits[10];
-
-    i = sizeof(digits);
-
-    do {
-        digits[--i] = (unsigned char) ('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-
-    memcpy(p, digits + i, sizeof(digits) - i);
-
-    return p + sizeof(digits) - i;
-}
-
-
-static unsigned char *
-sp_answer_quote(unsigned char *p, sp_str_t s, size_t max)
-{
-    *p++ = '"';
-    p = sp_answer_escape(p, s, max);
-    *p++ = '"';
-
-    return p;
-}
-
-
-/* Writes at most "max" bytes, and no part of a character. */
-
-static unsigned char *
-sp_answer_escape(unsigned char *p, sp_str_t s, size_t max)
-{
-    size_t         i, n, took, room;
-    unsigned char  out[6];
-
-    room = max;
-
-    for (i = 0; i < s.len; i += took) {
-
-        n = sp_plain(p, s.data + i, s.len - i < room ? s.len - i : room);
-
-        if (n != 0) {
-            p += n;
-            room -= n;
-            took = n;
-            continue;
-        }
-
-        took = sp_utf8_char(s.data + i, s.len - i);
-
-        if (took == 0) {
-            took = 1;
-            out[0] = '?';
-            n = 1;
-
-        } else if (s.data[i] == '"' || s.data[i] == '\\') {
-            out[0] = '\\';
-            out[1] = s.data[i];
-            n = 2;
-
-        } else if (s.data[i] < 0x20) {
-            memcpy(out, "\\u00", 4);
-            sp_hex(s.data + i, 1, out + 4);
-            n = 6;
-
-        } else {
-            memcpy(out, s.data + i, took);
-            n = took;
-        }
-
-        if (n > room) {
-            break;
-        }
-
-        memcpy(p, out, n);
-        p += n;
-        room -= n;
-    }
-
-    return p;
+    return sp_answer_quota(answer) ? "insufficient_quota"
+                                   : sp_answer_type(answer->status)->openai;
 }

@@ -11,12 +11,15 @@
 #include "sp_body_field.h"
 
 
+static sp_rc_t sp_body_assume(sp_body_t *body);
+
+
 void
 sp_body_init(sp_body_t *body, const sp_route_t *route)
 {
     const sp_json_table_t  *table;
 
-    table = sp_body_table(route->dialect == SP_DIALECT_ANTHROPIC, 0);
+    table = sp_body_table(route->dialect, 0);
 
     sp_json_init(&body->json, table, sp_body_on_value, body);
 
@@ -25,8 +28,10 @@ sp_body_init(sp_body_t *body, const sp_route_t *route)
     body->field = NULL;
     body->sentence = NULL;
     body->stored = NULL;
+    body->assumed.len = 0;
+    body->assumed.data = NULL;
     body->primary = 0;
-    body->stream = 0;
+    body->stream = route->stream >= SP_STREAM_UNLESS;
     body->has_tokens = 0;
     body->multi = 0;
     body->nameless = 0;
@@ -50,7 +55,7 @@ sp_body_ask_user(sp_body_t *body)
 {
     const sp_json_table_t  *table;
 
-    table = sp_body_table(body->route->dialect == SP_DIALECT_ANTHROPIC, 1);
+    table = sp_body_table(body->route->dialect, 1);
 
     if (table == NULL) {
         body->error = SP_BODY_BAD_JSON;
@@ -58,6 +63,28 @@ sp_body_ask_user(sp_body_t *body)
     }
 
     sp_json_init(&body->json, table, sp_body_on_value, body);
+}
+
+
+void
+sp_body_param(sp_body_t *body, sp_str_t name)
+{
+    int  i;
+
+    switch (body->route->model) {
+
+    case SP_MODEL_PATH:
+        (void) sp_body_put(body, name, &i);    /* the first: there is room */
+        break;
+
+    case SP_MODEL_REQUIRED:
+    case SP_MODEL_OPTIONAL:
+        body->assumed = name;
+        break;
+
+    default: /* SP_MODEL_SERVED and those without one */
+        break;
+    }
 }
 
 
@@ -106,6 +133,15 @@ sp_body_finish(sp_body_t *body)
                             "fallbacks must name a model each");
     }
 
+    if (!body->primary && body->assumed.len != 0) {
+        return sp_body_assume(body);
+    }
+
+    if (body->nmodels == 0 && body->route->model == SP_MODEL_LISTED) {
+        return sp_body_fail(body, SP_BODY_BAD_MODEL, "requests",
+                            "requests must name a model each");
+    }
+
     if (!body->primary && body->route->model == SP_MODEL_REQUIRED) {
         return sp_body_fail(body, SP_BODY_BAD_MODEL, "model",
                             "model is required");
@@ -116,6 +152,33 @@ sp_body_finish(sp_body_t *body)
                             "model is required where a stored object could "
                             "pick one");
     }
+
+    return SP_OK;
+}
+
+
+/* What the server will take for /model: it stands where that would. */
+
+static sp_rc_t
+sp_body_assume(sp_body_t *body)
+{
+    int       i;
+    sp_str_t  name;
+
+    if (body->stored != NULL) {
+        return sp_body_fail(body, SP_BODY_BAD_MODEL, "model",
+                            "model is required where a stored object could "
+                            "pick one");
+    }
+
+    if (sp_body_put(body, body->assumed, &i) != SP_OK) {
+        return sp_body_fail(body, SP_BODY_TOO_MANY, "model", NULL);
+    }
+
+    name = body->models[i];
+    body->models[i] = body->models[0];
+    body->models[0] = name;
+    body->primary = 1;
 
     return SP_OK;
 }

@@ -4,69 +4,32 @@
  *
  * This file contains the fields of a request body that pick a model, ask for a
  * stream or bound the tokens: one table of them, compiled into one watch table
- * a dialect, and the one function a kind of field that judges it.
+ * a dialect.
  */
 
 
 #include "sp_body_field.h"
 
 
-#define SP_IN_OPENAI      1
-#define SP_IN_ANTHROPIC   2
+#define SP_IN(dialect)  (1u << SP_DIALECT_##dialect)
+
+/* Those whose bodies are OpenAI's, with words of their own. */
+#define SP_IN_OPENAI      (SP_IN(OPENAI) | SP_IN(AZURE) | SP_IN(MISTRAL))
+#define SP_IN_ANTHROPIC   SP_IN(ANTHROPIC)
+#define SP_IN_GEMINI      SP_IN(GEMINI)
+#define SP_IN_BEDROCK     SP_IN(BEDROCK)
+#define SP_IN_MISTRAL     SP_IN(MISTRAL)
+#define SP_IN_OLLAMA      SP_IN(OLLAMA)
+#define SP_IN_TGI         SP_IN(TGI)
 #define SP_IN_BOTH        (SP_IN_OPENAI | SP_IN_ANTHROPIC)
+#define SP_IN_NAMED       (SP_IN_BOTH | SP_IN(COHERE) | SP_IN(OLLAMA))
+#define SP_IN_NO_AGENTS   (SP_IN_ALL & ~SP_IN(MISTRAL))
+#define SP_IN_ALL         ((1u << SP_DIALECT_UNKNOWN) - 1)
 
 #define SP_BODY_TABLE     16384   /* bytes of a compiled watch table */
 
 
-typedef struct sp_body_field_s  sp_body_field_t;
-
-typedef sp_rc_t (*sp_body_field_pt)(sp_body_t *body,
-    const sp_body_field_t *field, const sp_json_value_t *value);
-
-
-struct sp_body_field_s {
-    const char        *path;
-    const char        *name;      /* as clients know it */
-    unsigned           dialects;
-    sp_body_field_pt   judge;
-    sp_body_error_t    error;     /* if it is refused, and what to say */
-    const char        *sentence;
-};
-
-
 static void sp_body_compile(void);
-static sp_rc_t sp_body_primary(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_model(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_fallback(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_fallback_model(sp_body_t *body,
-    const sp_body_field_t *field, const sp_json_value_t *value);
-static sp_rc_t sp_body_stored(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_unknown(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_override(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_stream(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_options(sp_body_t *body,
-    const sp_body_field_t *field, const sp_json_value_t *value);
-static sp_rc_t sp_body_usage(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_array(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_tokens(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_factor(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static sp_rc_t sp_body_user(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value);
-static int sp_body_printable(sp_str_t s);
-static sp_rc_t sp_body_add(sp_body_t *body, const sp_body_field_t *field,
-    sp_str_t name, int *index);
-static sp_rc_t sp_body_refuse(sp_body_t *body, const sp_body_field_t *field);
 
 
 #define sp_name_row(path, name, dialects, judge)                              \
@@ -79,11 +42,11 @@ static sp_rc_t sp_body_refuse(sp_body_t *body, const sp_body_field_t *field);
       path " lets the server pick a model, which cannot be checked" }
 
 #define sp_override_row(path)                                                 \
-    { path, path, SP_IN_BOTH, sp_body_override, SP_BODY_OVERRIDE,             \
+    { path, path, SP_IN_ALL, sp_body_override, SP_BODY_OVERRIDE,              \
       path " is not accepted: it could override what was checked" }
 
 #define sp_list_row(path, type)                                               \
-    { path, path, SP_IN_BOTH, sp_body_array, SP_BODY_BAD_MODEL,               \
+    { path, path, SP_IN_NAMED, sp_body_array, SP_BODY_BAD_MODEL,              \
       path " must be an array of " type }
 
 #define sp_type_row(path, name, dialects, judge, type)                        \
@@ -94,38 +57,67 @@ static sp_rc_t sp_body_refuse(sp_body_t *body, const sp_body_field_t *field);
     sp_type_row(path, name, dialects, sp_body_tokens,                         \
                 "a whole number from 1 to 4294967295")
 
+#define sp_predict_row(path, name, dialects)                                  \
+    sp_type_row(path, name, dialects, sp_body_predict,                        \
+                "a whole number from 1 to 4294967295, -1 or -2")
+
+#define sp_factor_row(path, name, dialects)                                   \
+    sp_type_row(path, name, dialects, sp_body_factor,                         \
+                "a whole number from 1 to 65536")
+
 
 static const sp_body_field_t  sp_body_fields[] = {
 
     /* what picks a model */
 
-    sp_name_row("model", "model", BOTH, sp_body_primary),
-    sp_name_row("models/*", "models", BOTH, sp_body_model),
-    sp_name_row("tools/*/model", "tools.model", BOTH, sp_body_model),
+    sp_name_row("model", "model", NAMED, sp_body_primary),
+    sp_name_row("model", "model", GEMINI, sp_body_primary),
+    sp_name_row("model", "model", BEDROCK, sp_body_primary),
+    sp_name_row("name", "name", OLLAMA, sp_body_primary),
+    sp_name_row("agent_id", "agent_id", MISTRAL, sp_body_primary),
+    sp_name_row("models/*", "models", NAMED, sp_body_model),
+    sp_name_row("tools/*/model", "tools.model", NAMED, sp_body_model),
     sp_name_row("tools/*/svg/model", "tools.svg.model", OPENAI,
                 sp_body_model),
     sp_name_row("moderation/model", "moderation.model", OPENAI,
                 sp_body_model),
-    sp_name_row("fallbacks/*", "fallbacks", BOTH, sp_body_fallback),
-    sp_name_row("fallbacks/*/model", "fallbacks.model", BOTH,
+    sp_name_row("fallbacks/*", "fallbacks", NAMED, sp_body_fallback),
+    sp_name_row("fallbacks/*/model", "fallbacks.model", NAMED,
                 sp_body_fallback_model),
     /* fallbacks: the word "default", too, is refused: the server would pick */
 
+    sp_name_row("requests/*/params/model", "requests.params.model", ANTHROPIC,
+                sp_body_model),
+    sp_name_row("requests/*/params/tools/*/model",
+                "requests.params.tools.model", ANTHROPIC, sp_body_model),
+    sp_name_row("requests/*/params/fallbacks/*",
+                "requests.params.fallbacks", ANTHROPIC, sp_body_fallback),
+    sp_name_row("requests/*/params/fallbacks/*/model",
+                "requests.params.fallbacks.model", ANTHROPIC,
+                sp_body_fallback_model),
+    sp_name_row("requests/*/model", "requests.model", GEMINI, sp_body_model),
+
     sp_list_row("models", "model names"),
     sp_list_row("fallbacks", "objects that name a model each"),
+    sp_type_row("requests", "requests", ANTHROPIC, sp_body_array, "an array"),
+    sp_type_row("requests/*/params/fallbacks", "requests.params.fallbacks",
+                ANTHROPIC, sp_body_array,
+                "an array of objects that name a model each"),
 
     /* what makes the server pick one */
 
     sp_picks_row("prompt/id", OPENAI, sp_body_stored),
     sp_picks_row("previous_response_id", OPENAI, sp_body_stored),
     sp_picks_row("conversation", OPENAI, sp_body_stored),
+    sp_picks_row("previous_interaction_id", GEMINI, sp_body_stored),
+    sp_picks_row("agent", GEMINI, sp_body_unknown),
     sp_picks_row("thread", ANTHROPIC, sp_body_unknown),
-    sp_picks_row("route", BOTH, sp_body_unknown),
-    sp_picks_row("engine", BOTH, sp_body_unknown),
-    sp_picks_row("deployment", BOTH, sp_body_unknown),
-    sp_picks_row("deployment_id", BOTH, sp_body_unknown),
-    sp_picks_row("assistant_id", BOTH, sp_body_unknown),
-    sp_picks_row("agent_id", BOTH, sp_body_unknown),
+    sp_picks_row("route", ALL, sp_body_unknown),
+    sp_picks_row("engine", ALL, sp_body_unknown),
+    sp_picks_row("deployment", ALL, sp_body_unknown),
+    sp_picks_row("deployment_id", ALL, sp_body_unknown),
+    sp_picks_row("assistant_id", ALL, sp_body_unknown),
+    sp_picks_row("agent_id", NO_AGENTS, sp_body_unknown),
 
     sp_override_row("extra_body"),
     sp_override_row("extra_headers"),
@@ -140,24 +132,63 @@ static const sp_body_field_t  sp_body_fields[] = {
 
     /* what bounds the answer */
 
-    sp_type_row("stream", "stream", BOTH, sp_body_stream, "true or false"),
+    sp_type_row("stream", "stream", ALL, sp_body_stream, "true or false"),
     sp_type_row("stream_options", "stream_options", OPENAI, sp_body_options,
                 "an object"),
     sp_type_row("stream_options/include_usage",
                 "stream_options.include_usage", OPENAI, sp_body_usage,
                 "true or false"),
-    sp_type_row("tools", "tools", BOTH, sp_body_array, "an array"),
+    sp_type_row("tools", "tools", NAMED, sp_body_array, "an array"),
 
-    sp_count_row("max_tokens", "max_tokens", BOTH),
+    sp_count_row("max_tokens", "max_tokens", NAMED),
+    sp_count_row("max_tokens", "max_tokens", BEDROCK),
     sp_count_row("max_completion_tokens", "max_completion_tokens", OPENAI),
     sp_count_row("max_output_tokens", "max_output_tokens", OPENAI),
-    sp_count_row("fallbacks/*/max_tokens", "fallbacks.max_tokens", BOTH),
+    sp_count_row("completion_args/max_tokens", "completion_args.max_tokens",
+                 MISTRAL),
+    sp_count_row("max_tokens_to_sample", "max_tokens_to_sample", ANTHROPIC),
+    sp_count_row("fallbacks/*/max_tokens", "fallbacks.max_tokens", NAMED),
     sp_count_row("tools/*/max_tokens", "tools.max_tokens", ANTHROPIC),
+    sp_count_row("requests/*/params/max_tokens",
+                 "requests.params.max_tokens", ANTHROPIC),
 
-    sp_type_row("n", "n", OPENAI, sp_body_factor,
-                "a whole number from 1 to 65536"),
-    sp_type_row("best_of", "best_of", OPENAI, sp_body_factor,
-                "a whole number from 1 to 65536"),
+    /* proto JSON has two spellings of a name */
+
+    sp_count_row("generationConfig/maxOutputTokens",
+                 "generationConfig.maxOutputTokens", GEMINI),
+    sp_count_row("generationConfig/max_output_tokens",
+                 "generationConfig.max_output_tokens", GEMINI),
+    sp_count_row("generation_config/maxOutputTokens",
+                 "generation_config.maxOutputTokens", GEMINI),
+    sp_count_row("generation_config/max_output_tokens",
+                 "generation_config.max_output_tokens", GEMINI),
+    sp_factor_row("generationConfig/candidateCount",
+                  "generationConfig.candidateCount", GEMINI),
+    sp_factor_row("generationConfig/candidate_count",
+                  "generationConfig.candidate_count", GEMINI),
+    sp_factor_row("generation_config/candidateCount",
+                  "generation_config.candidateCount", GEMINI),
+    sp_factor_row("generation_config/candidate_count",
+                  "generation_config.candidate_count", GEMINI),
+
+    /* Converse, and the words of the vendors of models */
+
+    sp_count_row("inferenceConfig/maxTokens", "inferenceConfig.maxTokens",
+                 BEDROCK),
+    sp_count_row("max_tokens_to_sample", "max_tokens_to_sample", BEDROCK),
+    sp_count_row("max_gen_len", "max_gen_len", BEDROCK),
+    sp_count_row("max_new_tokens", "max_new_tokens", BEDROCK),
+    sp_count_row("textGenerationConfig/maxTokenCount",
+                 "textGenerationConfig.maxTokenCount", BEDROCK),
+
+    sp_predict_row("n_predict", "n_predict", OPENAI),
+    sp_predict_row("options/num_predict", "options.num_predict", OLLAMA),
+    sp_count_row("parameters/max_new_tokens", "parameters.max_new_tokens",
+                 TGI),
+
+    sp_factor_row("n", "n", OPENAI),
+    sp_factor_row("best_of", "best_of", OPENAI),
+    sp_factor_row("parameters/best_of", "parameters.best_of", TGI),
 
     /* who the end user is; in the tables of those who want to know */
 
@@ -172,8 +203,8 @@ static const sp_body_field_t  sp_body_fields[] = {
  * then on they are as constant as the table that they come from.
  */
 
-static _Alignas(16) unsigned char  sp_body_room[2][2][SP_BODY_TABLE];
-static const sp_json_table_t      *sp_body_tables[2][2];
+static _Alignas(16) unsigned char  sp_body_room[SP_DIALECTS][2][SP_BODY_TABLE];
+static const sp_json_table_t      *sp_body_tables[SP_DIALECTS][2];
 
 
 __attribute__((constructor))
@@ -184,7 +215,7 @@ sp_body_compile(void)
     unsigned         t, dialect, user;
     sp_json_watch_t  watches[sp_nelts(sp_body_fields)];
 
-    for (t = 0; t < 4; t++) {
+    for (t = 0; t < 2 * SP_DIALECT_UNKNOWN; t++) {
         dialect = t >> 1;
         user = t & 1;
         n = 0;
@@ -209,7 +240,7 @@ sp_body_compile(void)
 
 
 const sp_json_table_t *
-sp_body_table(unsigned dialect, unsigned user)
+sp_body_table(sp_dialect_t dialect, unsigned user)
 {
     return sp_body_tables[dialect][user];
 }
@@ -223,306 +254,4 @@ sp_body_on_value(void *ctx, int id, const sp_json_value_t *value)
     field = &sp_body_fields[id];
 
     return field->judge(ctx, field, value);
-}
-
-
-static sp_rc_t
-sp_body_primary(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    int       i;
-    sp_str_t  name;
-
-    if (value->type != SP_JSON_STRING) {
-        return sp_body_refuse(body, field);
-    }
-
-    if (sp_body_add(body, field, value->text, &i) != SP_OK) {
-        return SP_ERROR;
-    }
-
-    name = body->models[i];
-    body->models[i] = body->models[0];
-    body->models[0] = name;
-    body->primary = 1;
-
-    return SP_OK;
-}
-
-
-/* A second model: null leaves it to the first. */
-
-static sp_rc_t
-sp_body_model(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    int  i;
-
-    if (value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    if (value->type != SP_JSON_STRING) {
-        return sp_body_refuse(body, field);
-    }
-
-    return sp_body_add(body, field, value->text, &i);
-}
-
-
-static sp_rc_t
-sp_body_fallback(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    int  i;
-
-    if (value->type == SP_JSON_STRING && !body->nameless) {
-        return sp_body_add(body, field, value->text, &i);
-    }
-
-    if (value->type == SP_JSON_OBJECT && !body->nameless) {
-        body->nameless = 1;
-        return SP_OK;
-    }
-
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_fallback_model(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    int  i;
-
-    if (value->type != SP_JSON_STRING) {
-        return sp_body_refuse(body, field);
-    }
-
-    body->nameless = 0;
-
-    return sp_body_add(body, field, value->text, &i);
-}
-
-
-/* Refused at the end, unless /model overrides what was stored. */
-
-static sp_rc_t
-sp_body_stored(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_STRING && !sp_body_printable(value->text)) {
-        return sp_body_fail(body, SP_BODY_BAD_VALUE, field->name,
-                            "an id has a byte that is not printable ASCII");
-    }
-
-    if (value->type != SP_JSON_NULL) {
-        body->stored = field->name;
-    }
-
-    return SP_OK;
-}
-
-
-static sp_rc_t
-sp_body_unknown(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_override(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_stream(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_BOOL) {
-        body->stream = value->boolean != 0;
-        return SP_OK;
-    }
-
-    if (value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_options(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_OBJECT || value->type == SP_JSON_NULL) {
-        body->options = 1;
-        return SP_OK;
-    }
-
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_usage(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_BOOL || value->type == SP_JSON_NULL) {
-        body->usage = (value->type == SP_JSON_BOOL && value->boolean);
-        return SP_OK;
-    }
-
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_array(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_ARRAY || value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    return sp_body_refuse(body, field);
-}
-
-
-static sp_rc_t
-sp_body_tokens(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    uint64_t  n;
-
-    if (value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    if (value->type != SP_JSON_NUMBER
-        || sp_parse_uint(value->text, SP_TOKENS_MAX, &n) != SP_OK || n == 0)
-    {
-        return sp_body_refuse(body, field);
-    }
-
-    body->has_tokens = 1;
-    body->max_tokens = n > body->max_tokens ? n : body->max_tokens;
-
-    return SP_OK;
-}
-
-
-static sp_rc_t
-sp_body_factor(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    uint64_t  n;
-
-    if (value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    if (value->type != SP_JSON_NUMBER
-        || sp_parse_uint(value->text, SP_FACTOR_MAX, &n) != SP_OK || n == 0)
-    {
-        return sp_body_refuse(body, field);
-    }
-
-    body->multi = 1;
-    body->factor = n > body->factor ? n : body->factor;
-
-    return SP_OK;
-}
-
-
-static sp_rc_t
-sp_body_user(sp_body_t *body, const sp_body_field_t *field,
-    const sp_json_value_t *value)
-{
-    if (value->type == SP_JSON_NULL) {
-        return SP_OK;
-    }
-
-    if (value->type != SP_JSON_STRING
-        || value->text.len > sizeof(body->user_name))
-    {
-        return sp_body_refuse(body, field);
-    }
-
-    memcpy(body->user_name, value->text.data, value->text.len);
-    body->user.data = body->user_name;
-    body->user.len = value->text.len;
-
-    return SP_OK;
-}
-
-
-static int
-sp_body_printable(sp_str_t s)
-{
-    size_t  i;
-
-    for (i = 0; i < s.len; i++) {
-        if (s.data[i] < 0x20 || s.data[i] > 0x7e) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-/* *index is where the name is, new or not. */
-
-static sp_rc_t
-sp_body_add(sp_body_t *body, const sp_body_field_t *field, sp_str_t name,
-    int *index)
-{
-    int             i;
-    unsigned char  *p;
-
-    if (!sp_model_name_ok(name)) {
-        return sp_body_refuse(body, field);
-    }
-
-    for (i = 0; i < body->nmodels; i++) {
-        if (sp_str_eq(body->models[i], name)) {
-            *index = i;
-            return SP_OK;
-        }
-    }
-
-    if (i == SP_MODELS_MAX || name.len > (size_t) SP_MODELS_BYTES
-                                         - body->names_len)
-    {
-        return sp_body_fail(body, SP_BODY_TOO_MANY, field->name, NULL);
-    }
-
-    p = body->names + body->names_len;
-    memcpy(p, name.data, name.len);
-    body->names_len = (uint16_t) (body->names_len + name.len);
-
-    body->models[i].data = p;
-    body->models[i].len = name.len;
-    body->nmodels++;
-    *index = i;
-
-    return SP_OK;
-}
-
-
-static sp_rc_t
-sp_body_refuse(sp_body_t *body, const sp_body_field_t *field)
-{
-    return sp_body_fail(body, field->error, field->name, field->sentence);
 }

@@ -2,205 +2,245 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains the table of model API routes and its lookup. A path is
- * looked up by its length first, so a request costs one or two comparisons.
+ * This file contains the lookup of a route. Literal paths are found by their
+ * length, with one or two comparisons; of the others only those are walked
+ * whose literal ends fit.
  */
 
 
-#include "sp_route.h"
+#include "sp_field.h"
+#include "sp_route_table.h"
 
 
-#define SP_ROUTE_PREFIX       "/v1/models/"
-#define SP_ROUTE_FIXED        10    /* rows without a variable segment */
-#define SP_ROUTE_GET_ONE      10    /* the row with one */
-#define SP_ROUTE_TWINS        11    /* rows that only a version selects */
+#define SP_LITERAL_MAX  64    /* bytes of a literal path; a longer one is
+                                 walked like a pattern */
+#define SP_HINTS        4     /* combinations of SP_HINT_* */
 
 
-static sp_route_rc_t sp_route_segment(sp_str_t raw, sp_str_t normal,
-    unsigned char *scratch, sp_str_t *param);
-static int sp_route_hex(unsigned char c);
+/* A path, with what tells most requests that it is not theirs. */
+
+typedef struct {
+    sp_str_t  path;
+    int16_t   route;
+    uint8_t   method;
+    uint8_t   head;       /* bytes before the first '{' */
+    uint8_t   tail;       /* bytes after the last '}' */
+} sp_route_entry_t;
+
+
+typedef struct {
+    unsigned          n;
+    uint16_t          first[SP_LITERAL_MAX + 2];  /* by length */
+    sp_route_entry_t  literals[SP_PATHS_MAX];     /* by length */
+    unsigned          npatterns;
+    sp_route_entry_t  patterns[SP_PATHS_MAX];
+    int16_t           variants[SP_ROUTES_MAX][SP_HINTS];
+    uint8_t           numbers[SP_ROUTES_MAX];
+} sp_route_index_t;
+
+
+static void sp_route_compile(void);
+static int sp_route_compile_variant(int route, unsigned hints);
+static int sp_route_literal(sp_str_t path);
+static sp_route_rc_t sp_route_pattern(const sp_route_entry_t *entry,
+    sp_str_t raw, sp_str_t normal, unsigned char *scratch, sp_str_t *param);
 static int sp_route_prefix(sp_str_t path, sp_str_t prefix);
+static int sp_route_suffix(sp_str_t path, const unsigned char *tail,
+    size_t len);
 
 
-#define sp_row(name, method, path, dialect, body, model)                      \
-    { sp_str(name), SP_METHOD_##method, sp_str(path), SP_DIALECT_##dialect,   \
-      SP_BODY_##body, SP_MODEL_##model }
+/*
+ * Written once, by the constructor below, before anybody can read it; from
+ * then on it is as constant as the tables that it comes from.
+ */
 
+static sp_route_index_t  sp_index;
 
-/* Ordered by the length of the path up to SP_ROUTE_FIXED. */
+/* In the order of sp_dialect_t. */
 
-static const sp_route_t  sp_routes[] = {
-    sp_row("models.list", GET, "/v1/models", OPENAI, NONE, NONE),
-    sp_row("messages", POST, "/v1/messages", ANTHROPIC, JSON, REQUIRED),
-    sp_row("responses", POST, "/v1/responses", OPENAI, JSON, OPTIONAL),
-    sp_row("embeddings", POST, "/v1/embeddings", OPENAI, JSON, REQUIRED),
-    sp_row("completions", POST, "/v1/completions", OPENAI, JSON, REQUIRED),
-    sp_row("moderations", POST, "/v1/moderations", OPENAI, JSON, OPTIONAL),
-    sp_row("audio.speech", POST, "/v1/audio/speech", OPENAI, JSON, REQUIRED),
-    sp_row("chat.completions", POST, "/v1/chat/completions",
-           OPENAI, JSON, REQUIRED),
-    sp_row("images.generations", POST, "/v1/images/generations",
-           OPENAI, JSON, OPTIONAL),
-    sp_row("messages.count_tokens", POST, "/v1/messages/count_tokens",
-           ANTHROPIC, JSON, REQUIRED),
-
-    sp_row("models.get", GET, SP_ROUTE_PREFIX "{}", OPENAI, NONE, PATH),
-
-    sp_row("models.list", GET, "/v1/models", ANTHROPIC, NONE, NONE),
-    sp_row("models.get", GET, SP_ROUTE_PREFIX "{}", ANTHROPIC, NONE, PATH)
+const char *const  sp_dialect_names[] = {
+    "openai", "anthropic", "gemini", "azure", "bedrock", "mistral", "cohere",
+    "ollama", "tgi", "unknown", NULL
 };
 
 
-/* Length of a path: 1 + the first row with it, 0 for none. */
+__attribute__((constructor))
+static void
+sp_route_compile(void)
+{
+    int                     i, k;
+    size_t                  len;
+    unsigned                hints;
+    const char             *s;
+    sp_route_entry_t        entry;
+    const sp_route_path_t  *path;
 
-static const uint8_t  sp_route_first[] = {
-    [10] = 1, [12] = 2, [13] = 3, [14] = 4, [15] = 5, [16] = 7, [20] = 8,
-    [22] = 9, [25] = 10
-};
+    for (len = 0; len <= SP_LITERAL_MAX; len++) {
+        sp_index.first[len] = (uint16_t) sp_index.n;
+
+        for (i = 0; (path = sp_route_path(i)) != NULL; i++) {
+
+            if (path->path.len == len && sp_route_literal(path->path)) {
+                entry.path = path->path;
+                entry.route = (int16_t) path->route;
+                entry.method = (uint8_t) sp_route(path->route)->method;
+                entry.head = entry.tail = 0;
+                sp_index.literals[sp_index.n++] = entry;
+            }
+        }
+    }
+
+    sp_index.first[len] = (uint16_t) sp_index.n;
+
+    /* those without a model in them are the more exact ones */
+
+    for (k = 0; k < 2; k++) {
+        for (i = 0; (path = sp_route_path(i)) != NULL; i++) {
+            s = (const char *) path->path.data;
+
+            if (sp_route_literal(path->path)
+                || k != (strstr(s, "model}") != NULL))
+            {
+                continue;
+            }
+
+            len = strcspn(s, "{");
+            entry.path = path->path;
+            entry.route = (int16_t) path->route;
+            entry.method = (uint8_t) sp_route(path->route)->method;
+            entry.head = (uint8_t) len;
+            entry.tail = (uint8_t) (len < path->path.len
+                                    ? strlen(strrchr(s, '}') + 1) : 0);
+            sp_index.patterns[sp_index.npatterns++] = entry;
+        }
+    }
+
+    for (i = 0; i < sp_route_count(); i++) {
+        sp_index.numbers[i] = (uint8_t) sp_enum_find(sp_route_names,
+                                                     sp_route(i)->name);
+
+        for (hints = 0; hints < SP_HINTS; hints++) {
+            sp_index.variants[i][hints] = (int16_t)
+                                          sp_route_compile_variant(i, hints);
+        }
+    }
+}
+
+
+/* The row of the same name that Anthropic's or Google's clients mean. */
+
+static int
+sp_route_compile_variant(int route, unsigned hints)
+{
+    int                i;
+    sp_dialect_t       dialect;
+    const sp_route_t  *row, *other;
+
+    row = sp_route(route);
+    dialect = hints & SP_HINT_ANTHROPIC ? SP_DIALECT_ANTHROPIC
+                                        : SP_DIALECT_GEMINI;
+
+    if (hints == 0 || row->dialect != SP_DIALECT_OPENAI) {
+        return route;
+    }
+
+    for (i = 0; i < sp_route_count(); i++) {
+        other = sp_route(i);
+
+        if (other->dialect == dialect && sp_str_eq(other->name, row->name)
+            && other->method == row->method && other->body == row->body
+            && other->model == row->model && other->closed == row->closed)
+        {
+            return i;
+        }
+    }
+
+    return route;
+}
+
+
+static int
+sp_route_literal(sp_str_t path)
+{
+    return path.len <= SP_LITERAL_MAX
+           && memchr(path.data, '{', path.len) == NULL;
+}
 
 
 sp_route_rc_t
 sp_route_find(sp_method_t method, sp_str_t raw, sp_str_t normal,
     unsigned char *scratch, int *route, sp_str_t *param)
 {
-    int            i;
-    sp_route_rc_t  rc;
-
-    static const sp_str_t  prefix = sp_str(SP_ROUTE_PREFIX);
+    int                      same;
+    unsigned                 i, end;
+    sp_route_rc_t            rc;
+    const sp_route_entry_t  *entry;
 
     *route = SP_ROUTE_NONE;
     param->len = 0;
     param->data = NULL;
 
-    if (method == SP_METHOD_GET && sp_route_prefix(raw, prefix)
-        && sp_route_prefix(normal, prefix))
-    {
-        raw.data += prefix.len;
-        raw.len -= prefix.len;
-        normal.data += prefix.len;
-        normal.len -= prefix.len;
+    same = sp_str_eq(raw, normal);
 
-        rc = sp_route_segment(raw, normal, scratch, param);
+    if (same && raw.len <= SP_LITERAL_MAX) {
+        end = sp_index.first[raw.len + 1];
+
+        for (i = sp_index.first[raw.len]; i < end; i++) {
+            entry = &sp_index.literals[i];
+
+            if (entry->method == method
+                && memcmp(entry->path.data, raw.data, raw.len) == 0)
+            {
+                *route = entry->route;
+                return SP_ROUTE_FOUND;
+            }
+        }
+    }
+
+    for (i = 0; i < sp_index.npatterns; i++) {
+        entry = &sp_index.patterns[i];
+
+        if (entry->method != method) {
+            continue;
+        }
+
+        rc = sp_route_pattern(entry, raw, normal, scratch, param);
 
         if (rc == SP_ROUTE_FOUND) {
-            *route = SP_ROUTE_GET_ONE;
+            *route = entry->route;
+            return rc;
         }
 
-        return rc;
-    }
-
-    if (!sp_str_eq(raw, normal)) {
-        return SP_ROUTE_AMBIGUOUS;
-    }
-
-    if (raw.len >= sizeof(sp_route_first) || sp_route_first[raw.len] == 0) {
-        return SP_ROUTE_UNKNOWN;
-    }
-
-    for (i = sp_route_first[raw.len] - 1;
-         i < SP_ROUTE_FIXED && sp_routes[i].path.len == raw.len;
-         i++)
-    {
-        if (sp_routes[i].method == method
-            && memcmp(sp_routes[i].path.data, raw.data, raw.len) == 0)
-        {
-            *route = i;
-            return SP_ROUTE_FOUND;
+        if (rc == SP_ROUTE_AMBIGUOUS) {
+            return rc;
         }
     }
 
-    return SP_ROUTE_UNKNOWN;
+    return same ? SP_ROUTE_UNKNOWN : SP_ROUTE_AMBIGUOUS;
 }
 
 
-/*
- * Decodes the segment once. What comes out must be what nginx has there, so
- * that "..", "//" and the like, which nginx resolves, are told apart.
- */
-
 static sp_route_rc_t
-sp_route_segment(sp_str_t raw, sp_str_t normal, unsigned char *scratch,
-    sp_str_t *param)
+sp_route_pattern(const sp_route_entry_t *entry, sp_str_t raw, sp_str_t normal,
+    unsigned char *scratch, sp_str_t *param)
 {
-    int            hi, lo;
-    size_t         i, n;
-    unsigned char  c;
-
-    if (raw.len != 0 && memchr(raw.data, '/', raw.len) != NULL) {
-        return sp_str_eq(raw, normal) ? SP_ROUTE_UNKNOWN : SP_ROUTE_AMBIGUOUS;
-    }
-
-    n = 0;
-
-    for (i = 0; i < raw.len; i++) {
-        c = raw.data[i];
-
-        if (c == '%') {
-            if (raw.len - i < 3) {
-                return SP_ROUTE_AMBIGUOUS;
-            }
-
-            hi = sp_route_hex(raw.data[i + 1]);
-            lo = sp_route_hex(raw.data[i + 2]);
-
-            if (hi < 0 || lo < 0) {
-                return SP_ROUTE_AMBIGUOUS;
-            }
-
-            if (n == i) {
-                memcpy(scratch, raw.data, n);    /* up to the first escape */
-            }
-
-            c = (unsigned char) (hi << 4 | lo);
-            i += 2;
-
-            if (c == '%') {
-                return SP_ROUTE_AMBIGUOUS;
-            }
-        }
-
-        if (c < 0x21 || c > 0x7e || c == ';' || c == '?' || c == '#'
-            || c == '\\' || c == ',')
-        {
-            return SP_ROUTE_AMBIGUOUS;
-        }
-
-        if (n != i) {
-            scratch[n] = c;
-        }
-
-        n++;
-    }
-
-    param->len = n;
-    param->data = n == raw.len ? raw.data : scratch;
-
-    if (!sp_str_eq(*param, normal)) {
-        param->len = 0;
-        param->data = NULL;
-        return SP_ROUTE_AMBIGUOUS;
-    }
-
-    if (!sp_model_name_ok(*param)) {
-        param->len = 0;
-        param->data = NULL;
+    if (raw.len < (size_t) entry->head + entry->tail
+        || memcmp(raw.data, entry->path.data, entry->head) != 0
+        || !sp_route_suffix(raw, entry->path.data + entry->path.len
+                                 - entry->tail, entry->tail))
+    {
         return SP_ROUTE_UNKNOWN;
     }
 
-    return SP_ROUTE_FOUND;
+    return sp_route_match(entry->path, raw, normal, scratch, param);
 }
 
 
 static int
-sp_route_hex(unsigned char c)
+sp_route_suffix(sp_str_t path, const unsigned char *tail, size_t len)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return path.len >= len
+           && (len == 0 || memcmp(path.data + path.len - len, tail, len) == 0);
 }
 
 
@@ -213,72 +253,75 @@ sp_route_prefix(sp_str_t path, sp_str_t prefix)
 
 
 int
-sp_route_versioned(int route)
+sp_route_variant(int route, unsigned hints)
 {
-    if (route == 0) {
-        return SP_ROUTE_TWINS;
-    }
-
-    return route == SP_ROUTE_GET_ONE ? SP_ROUTE_TWINS + 1 : route;
+    return route < 0 ? route : sp_index.variants[route][hints % SP_HINTS];
 }
 
-
-/* The reverse, for twins: they have the names of the rows they stand for. */
 
 int
 sp_route_number(int route)
 {
-    if (route < SP_ROUTE_TWINS) {
-        return route;
-    }
-
-    return route == SP_ROUTE_TWINS ? 0 : SP_ROUTE_GET_ONE;
+    return sp_index.numbers[route];
 }
 
 
-const sp_route_t *
-sp_route(int index)
+const char *
+sp_method_name(sp_method_t method)
 {
-    if (index < 0 || index >= sp_route_count()) {
-        return NULL;
-    }
+    static const char *const  names[] = {
+        [SP_METHOD_GET] = "GET",
+        [SP_METHOD_POST] = "POST",
+        [SP_METHOD_DELETE] = "DELETE"
+    };
 
-    return &sp_routes[index];
+    return (unsigned) method < sp_nelts(names) ? names[method] : "?";
 }
 
 
-int
-sp_route_count(void)
-{
-    return (int) sp_nelts(sp_routes);
-}
-
-
-/*
- * Gemini and Vertex live under /v1/ too; their paths have a ':' or projects.
- */
+/* Vertex AI serves several dialects under /v1/projects/. */
 
 sp_dialect_t
-sp_route_guess_dialect(sp_str_t path, int has_anthropic_version)
+sp_route_guess_dialect(sp_str_t path, unsigned hints)
 {
-    static const sp_str_t  v1 = sp_str("/v1/");
-    static const sp_str_t  openai = sp_str("/openai/v1/");
-    static const sp_str_t  messages = sp_str("/v1/messages");
-    static const sp_str_t  projects = sp_str("/v1/projects/");
+    size_t  i;
 
-    if (has_anthropic_version || sp_route_prefix(path, messages)) {
+    static const struct {
+        sp_str_t      prefix;
+        sp_dialect_t  dialect;
+    } prefixes[] = {
+        { sp_str("/v1/messages"), SP_DIALECT_ANTHROPIC },
+        { sp_str("/v1/projects/"), SP_DIALECT_UNKNOWN },
+        { sp_str("/v1beta1/"), SP_DIALECT_UNKNOWN },
+        { sp_str("/v1beta/openai/"), SP_DIALECT_OPENAI },
+        { sp_str("/v1beta/"), SP_DIALECT_GEMINI },
+        { sp_str("/v1alpha/"), SP_DIALECT_GEMINI },
+        { sp_str("/openai/deployments/"), SP_DIALECT_AZURE },
+        { sp_str("/openai/"), SP_DIALECT_OPENAI },
+        { sp_str("/model/"), SP_DIALECT_BEDROCK },
+        { sp_str("/v2/"), SP_DIALECT_COHERE },
+        { sp_str("/api/"), SP_DIALECT_OLLAMA }
+    };
+
+    static const sp_str_t  v1 = sp_str("/v1/");
+
+    if (hints & SP_HINT_ANTHROPIC) {
         return SP_DIALECT_ANTHROPIC;
     }
 
-    if (sp_route_prefix(path, projects)
-        || (path.len != 0 && memchr(path.data, ':', path.len) != NULL))
-    {
+    for (i = 0; i < sp_nelts(prefixes); i++) {
+        if (sp_route_prefix(path, prefixes[i].prefix)) {
+            return prefixes[i].dialect;
+        }
+    }
+
+    if (hints & SP_HINT_GOOGLE) {
+        return SP_DIALECT_GEMINI;
+    }
+
+    if (path.len != 0 && memchr(path.data, ':', path.len) != NULL) {
         return SP_DIALECT_UNKNOWN;
     }
 
-    if (sp_route_prefix(path, v1) || sp_route_prefix(path, openai)) {
-        return SP_DIALECT_OPENAI;
-    }
-
-    return SP_DIALECT_UNKNOWN;
+    return sp_route_prefix(path, v1) ? SP_DIALECT_OPENAI : SP_DIALECT_UNKNOWN;
 }
