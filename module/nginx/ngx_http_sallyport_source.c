@@ -289,6 +289,10 @@ ngx_http_sallyport_source_live(ngx_http_sallyport_zone_t *zone,
     source->barred = 0;
 
     if ((source->word & 3) == NGX_HTTP_SALLYPORT_ARMED) {
+
+        /* the server can be asked again, so what is old need not be used */
+
+        __atomic_store_n(&source->broken, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&source->word,
                          (source->word & ~(uint64_t) 3)
                          | NGX_HTTP_SALLYPORT_LIVE,

@@ -13,7 +13,8 @@
  *   fresh   F: when the last canary was sent that came back. What was written
  *           to the server before it has been heard of.
  *   broken  the epoch that ended with its connection, and its F, frozen:
- *           entries of it are as good as they were then.
+ *           entries of it are as good as they were then. Until the next one
+ *           is LIVE: then the server can be asked again.
  *
  * An entry of epoch E may be used at time t by a lease S
  *   if E is the epoch, the source is LIVE and  t - fresh <= S, or
