@@ -42,6 +42,7 @@ typedef enum {
     SP_B_CUSTOMER,       /* the reseller's end customer */
     SP_B_ROUTE,
     SP_B_BODY,
+    SP_B_BLOCKED,        /* an operator's block */
     SP_B_TIER,           /* the key or account is not granted the tier */
     SP_B_DEFAULT,        /* no rule allows it */
     SP_B_POLICY,         /* there is no policy */

@@ -13,6 +13,7 @@
 
 
 #include "sp_account.h"
+#include "sp_block.h"
 #include "sp_body.h"
 #include "sp_field.h"
 #include "sp_geo.h"
@@ -107,6 +108,10 @@ typedef struct {
     uint16_t             nmodels;
     const char          *detail;         /* why a body or record is refused */
     sp_str_t             param;          /* the model that a path names */
+    const sp_blocks_t   *blocks;         /* the operator's; NULL: none */
+    uint8_t              blocks_lost;    /* there may be some: refuses */
+    uint8_t              lenient;        /* break-glass: denies that are not
+                                            of class legal do not stand */
     sp_place_t           places[2][2 * SP_PLACES_MAX];  /* of account.places
                                                            and of the
                                                            customer's */
@@ -161,6 +166,20 @@ int sp_facts_named(sp_facts_t *facts, sp_str_t name, int several);
 /* customer.*. "customer" is the record of SP_CUSTFACT_FOUND. */
 void sp_facts_customer(sp_facts_t *facts, sp_custfact_t state,
     const sp_account_t *customer);
+
+/*
+ * The operator's block that the request runs into, as far as "model", an
+ * index; NULL: none. *truth: SP_UNSURE if it is that for want of a fact. The
+ * model's is looked for always, the rest only for the first model.
+ */
+const sp_block_t *sp_facts_block(const sp_facts_t *facts, unsigned model,
+    sp_truth_t *truth);
+
+/*
+ * 1 if address, country or a model may be blocked: what of a request is not
+ * its account or key. For requests whose records are not looked at.
+ */
+int sp_facts_block_request(const sp_facts_t *facts);
 
 /*
  * request.stream, .tokens and the models; "body" NULL where there is none.

@@ -82,6 +82,7 @@ typedef enum {
     SP_R_BUDGET_SPENT,          /* no use to wait for it */
     SP_R_RESELL_UNKNOWN,        /* the end customer has no record */
     SP_R_RESELL_DENIED,         /* its record refuses by itself */
+    SP_R_OPS_BLOCK,             /* an operator's, see sp_block.h */
     SP_R_BUILTIN                /* number of rows above */
 } sp_reason_id_t;
 

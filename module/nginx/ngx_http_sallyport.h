@@ -39,6 +39,8 @@ typedef struct ngx_http_sallyport_ctx_s    ngx_http_sallyport_ctx_t;
 typedef struct ngx_http_sallyport_store_s  ngx_http_sallyport_store_t;
 typedef struct ngx_http_sallyport_audit_s  ngx_http_sallyport_audit_t;
 typedef struct ngx_http_sallyport_zone_s   ngx_http_sallyport_zone_t;
+typedef struct ngx_http_sallyport_block_s  ngx_http_sallyport_block_t;
+typedef struct ngx_http_sallyport_control_s  ngx_http_sallyport_control_t;
 typedef struct ngx_http_sallyport_screened_s  ngx_http_sallyport_screened_t;
 typedef struct ngx_http_sallyport_kept_s   ngx_http_sallyport_kept_t;
 typedef struct ngx_http_sallyport_policy_s   ngx_http_sallyport_policy_t;
@@ -79,6 +81,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_sallyport_zone_t    *zone;      /* sallyport_zone, one a process */
+    ngx_http_sallyport_control_t *control;   /* NULL: no gate, no socket */
     ngx_array_t                   policies;  /* ngx_http_sallyport_policy_t * */
     ngx_array_t                   geos;      /* ngx_http_sallyport_geo_t * */
     ngx_array_t                   follows;   /* of follow.h; or no elements */

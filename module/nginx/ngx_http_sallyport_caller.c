@@ -15,6 +15,7 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_store.h"
 #include "ngx_http_sallyport_ways.h"
 #include "sp_memo.h"
@@ -34,8 +35,9 @@ struct ngx_http_sallyport_caller_s {
     ngx_http_sallyport_seen_t     key;
     ngx_http_sallyport_seen_t     account;
     ngx_http_sallyport_print_t    print;     /* of the account */
-    uint64_t                      next;      /* memo to be written over */
-    uint64_t                      len;
+    uint32_t                      next;      /* memo to be written over */
+    uint32_t                      len;
+    uint64_t                      blocks;    /* word of those that let it */
     u_char                        id[SP_ID_LEN];
     sp_memo_t                     memos[NGX_HTTP_SALLYPORT_MEMOS];
 };
@@ -164,6 +166,18 @@ ngx_http_sallyport_recall(ngx_http_sallyport_ctx_t *ctx)
         return 0;
     }
 
+    /* of account and key, the blocks say what they said before */
+
+    ngx_http_sallyport_block_facts(ctx->slcf->store, &ctx->facts);
+
+    if ((ctx->facts.blocks != NULL || ctx->facts.blocks_lost)
+        && (ctx->slcf->store->block == NULL
+            || caller->blocks != ctx->slcf->store->block->word
+            || sp_facts_block_request(&ctx->facts)))
+    {
+        return 0;
+    }
+
     if (!ngx_http_sallyport_caller_memo(caller, ctx)) {
         return 0;
     }
@@ -193,6 +207,12 @@ ngx_http_sallyport_recall_found(ngx_http_sallyport_ctx_t *ctx)
     ngx_http_sallyport_caller_t  *caller;
 
     if (ctx->asked) {
+        return 0;
+    }
+
+    if ((ctx->facts.blocks != NULL || ctx->facts.blocks_lost)
+        && ngx_http_sallyport_blocked(ctx))
+    {
         return 0;
     }
 
@@ -310,6 +330,8 @@ ngx_http_sallyport_caller_renew(ngx_http_sallyport_caller_t *caller,
 
     caller->key = ctx->waiter.seen[NGX_HTTP_SALLYPORT_KEY];
     caller->account = ctx->waiter.seen[NGX_HTTP_SALLYPORT_ACCOUNT];
+    caller->blocks = ctx->slcf->store->block ? ctx->slcf->store->block->word
+                                             : 0;
 }
 
 

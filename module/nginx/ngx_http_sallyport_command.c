@@ -12,8 +12,8 @@
 static int ngx_http_sallyport_command_login(ngx_str_t *user,
     ngx_str_t *password, const char **argv, size_t *lens);
 static size_t ngx_http_sallyport_command_key(
-    ngx_http_sallyport_store_t *store, ngx_http_sallyport_lookup_t *lookup,
-    u_char *key);
+    ngx_http_sallyport_store_t *store, ngx_http_sallyport_command_t command,
+    ngx_http_sallyport_lookup_t *lookup, u_char *key);
 static ngx_int_t ngx_http_sallyport_command_append(
     ngx_http_sallyport_redis_t *redis, const char *text, size_t len);
 
@@ -68,7 +68,7 @@ ngx_http_sallyport_command_write(ngx_http_sallyport_redis_t *redis,
     default:
         argv[0] = "HGETALL";
         argv[1] = (char *) key;
-        lens[1] = ngx_http_sallyport_command_key(store, data, key);
+        lens[1] = ngx_http_sallyport_command_key(store, command, data, key);
     }
 
     lens[0] = ngx_strlen(argv[0]);
@@ -120,11 +120,12 @@ ngx_http_sallyport_command_login(ngx_str_t *user, ngx_str_t *password,
 }
 
 
-/* "sp:data:meta", "sp:data:key:<kid>", "sp:data:acct:<id>" and its kin. */
+/* "sp:data:meta", ":block", "sp:data:key:<kid>", ":acct:<id>" and its kin. */
 
 static size_t
 ngx_http_sallyport_command_key(ngx_http_sallyport_store_t *store,
-    ngx_http_sallyport_lookup_t *lookup, u_char *key)
+    ngx_http_sallyport_command_t command, ngx_http_sallyport_lookup_t *lookup,
+    u_char *key)
 {
     u_char      *p;
     const char  *kind;
@@ -132,7 +133,8 @@ ngx_http_sallyport_command_key(ngx_http_sallyport_store_t *store,
     p = ngx_cpymem(key, store->prefix.data, store->prefix.len);
 
     if (lookup == NULL) {
-        p = ngx_cpymem(p, "meta", 4);
+        p = command == NGX_HTTP_SALLYPORT_CMD_BLOCK
+            ? ngx_cpymem(p, "block", 5) : ngx_cpymem(p, "meta", 4);
 
     } else {
         kind = ngx_http_sallyport_kind_prefix(lookup->cid.kind);

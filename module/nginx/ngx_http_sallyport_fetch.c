@@ -7,6 +7,7 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_store.h"
 
 
@@ -71,6 +72,9 @@ ngx_http_sallyport_data_ready(ngx_http_sallyport_redis_t *redis)
 
     redis->failures = 0;
 
+    /* the blocks are asked for before the first record is */
+
+    ngx_http_sallyport_block_ready(redis->store);
     ngx_http_sallyport_lookup_sure(redis->store);
     ngx_http_sallyport_lookup_pump(redis->store);
     ngx_http_sallyport_tracker_wake(redis->store);
@@ -83,8 +87,14 @@ static const char *
 ngx_http_sallyport_data_reply(ngx_http_sallyport_redis_t *redis,
     ngx_http_sallyport_wire_t *wire, ngx_http_sallyport_reply_t *reply)
 {
-    if (ngx_http_sallyport_lookup_reply(redis->store, wire->data, reply)
-        != NGX_OK)
+    if (wire->command == NGX_HTTP_SALLYPORT_CMD_BLOCK) {
+        return ngx_http_sallyport_block_reply(redis->store, reply);
+    }
+
+    if ((reply->type == NGX_HTTP_SALLYPORT_REPLY_ARRAY
+         && reply->n > 2 * NGX_HTTP_SALLYPORT_FIELDS)
+        || ngx_http_sallyport_lookup_reply(redis->store, wire->data, reply)
+           != NGX_OK)
     {
         return "sent a reply of another kind";
     }

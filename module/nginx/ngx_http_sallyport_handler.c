@@ -7,10 +7,12 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_customer.h"
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_rewrite.h"
 #include "ngx_http_sallyport_route.h"
+#include "ngx_http_sallyport_store.h"
 
 
 static ngx_int_t ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx);
@@ -279,6 +281,8 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
     const sp_route_t            *route;
     ngx_http_sallyport_other_t   other;
 
+    ngx_http_sallyport_block_facts(ctx->slcf->store, &ctx->facts);
+
     route = sp_route(ctx->facts.route);
     body = ngx_http_sallyport_has_body(ctx);
 
@@ -367,6 +371,8 @@ ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
     if (ctx->stale) {
         ngx_http_sallyport_stale(ctx);
     }
+
+    ngx_http_sallyport_block_facts(ctx->slcf->store, &ctx->facts);
 
     ngx_http_sallyport_candidate(ctx, SP_STAGE_WHOLE, &other);
 

@@ -8,6 +8,7 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_directives.h"
 #include "ngx_http_sallyport_follow.h"
@@ -212,7 +213,8 @@ ngx_http_sallyport_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_sallyport_check(cf) != NGX_OK
-        || ngx_http_sallyport_stores_check(cf, &smcf->stores) != NGX_OK)
+        || ngx_http_sallyport_stores_check(cf, &smcf->stores) != NGX_OK
+        || ngx_http_sallyport_control_zone(cf, smcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -12,6 +12,7 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_tracker.h"
 
 
@@ -304,6 +305,10 @@ ngx_http_sallyport_push_name(ngx_http_sallyport_tracker_t *tracker,
     if (len > 7 && ngx_memcmp(name, "~fence:", 7) == 0) {
         ngx_http_sallyport_push_fence(tracker, name + 7, len - 7);
         return;
+    }
+
+    if (len == 5 && ngx_memcmp(name, "block", 5) == 0) {
+        ngx_http_sallyport_block_stale(tracker->store);
     }
 
     if (len == 4 && ngx_memcmp(name, "meta", 4) == 0) {

@@ -25,7 +25,9 @@
 #define NGX_HTTP_SALLYPORT_IN          16384 /* bytes read at once */
 #define NGX_HTTP_SALLYPORT_OUT         65536
 #define NGX_HTTP_SALLYPORT_REPLY       65536 /* bytes of the longest reply */
-#define NGX_HTTP_SALLYPORT_PAIRS       128   /* fields of the largest hash */
+#define NGX_HTTP_SALLYPORT_PAIRS       256   /* fields of the largest hash, */
+#define NGX_HTTP_SALLYPORT_FIELDS      128   /* and of the largest record */
+#define NGX_HTTP_SALLYPORT_PENDING     1048576 /* bytes of blocks */
 
 #define NGX_HTTP_SALLYPORT_HOST_MAX    255   /* bytes of a host's name */
 
@@ -43,6 +45,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_CMD_INFO,
     NGX_HTTP_SALLYPORT_CMD_META,
     NGX_HTTP_SALLYPORT_CMD_RECORD,   /* data: the look-up */
+    NGX_HTTP_SALLYPORT_CMD_BLOCK,    /* the operator's blocks */
     NGX_HTTP_SALLYPORT_CMD_OWN       /* + what a kind has of its own */
 } ngx_http_sallyport_command_t;
 
@@ -57,6 +60,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_REPLY_NUMBER,
     NGX_HTTP_SALLYPORT_REPLY_NIL,
     NGX_HTTP_SALLYPORT_REPLY_ARRAY,
+    NGX_HTTP_SALLYPORT_REPLY_LARGE,  /* an array that was not kept */
     NGX_HTTP_SALLYPORT_REPLY_BAD     /* of a kind that nothing asks for */
 } ngx_http_sallyport_reply_type_t;
 

@@ -58,7 +58,9 @@ ngx_http_sallyport_reply_whole(ngx_http_sallyport_reply_t *reply, void *object)
         return 0;
     }
 
-    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ARRAY) {
+    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_ARRAY
+        || reply->type == NGX_HTTP_SALLYPORT_REPLY_LARGE)
+    {
         return reply->n == reply->expected;
     }
 
@@ -122,10 +124,18 @@ ngx_http_sallyport_reply_string(const redisReadTask *task, char *data,
 
     if (task->type != REDIS_REPLY_STRING
         || task->parent->parent != NULL
-        || reply->n >= reply->expected
-        || len > NGX_HTTP_SALLYPORT_REPLY - reply->used)
+        || reply->n >= reply->expected)
     {
         reply->type = NGX_HTTP_SALLYPORT_REPLY_BAD;
+        return reply;
+    }
+
+    if (len > NGX_HTTP_SALLYPORT_REPLY - reply->used) {
+        reply->type = NGX_HTTP_SALLYPORT_REPLY_LARGE;
+    }
+
+    if (reply->type == NGX_HTTP_SALLYPORT_REPLY_LARGE) {
+        reply->n++;
         return reply;
     }
 
@@ -156,16 +166,15 @@ ngx_http_sallyport_reply_array(const redisReadTask *task, int n)
 
     reply = task->privdata;
 
-    /* NULL ends the reader: a nested array, a map, a larger hash */
+    /* NULL ends the reader: a nested array, a map */
 
-    if (task->parent != NULL
-        || task->type != REDIS_REPLY_ARRAY
-        || (size_t) n > 2 * NGX_HTTP_SALLYPORT_PAIRS)
-    {
+    if (task->parent != NULL || task->type != REDIS_REPLY_ARRAY) {
         return NULL;
     }
 
-    reply->type = NGX_HTTP_SALLYPORT_REPLY_ARRAY;
+    reply->type = (size_t) n > 2 * NGX_HTTP_SALLYPORT_PAIRS
+                  ? NGX_HTTP_SALLYPORT_REPLY_LARGE
+                  : NGX_HTTP_SALLYPORT_REPLY_ARRAY;
     reply->expected = (ngx_uint_t) n;
     reply->n = 0;
     reply->used = 0;

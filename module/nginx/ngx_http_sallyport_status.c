@@ -8,6 +8,7 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_geo.h"
 #include "ngx_http_sallyport_meter.h"
 
@@ -207,6 +208,7 @@ ngx_http_sallyport_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_sallyport_metrics_stores(p, &smcf->stores);
     p = ngx_http_sallyport_files_metrics(p, &smcf->stores);
     p = ngx_http_sallyport_stores_metrics(p, &smcf->stores);
+    p = ngx_http_sallyport_block_metrics(p, &smcf->stores);
 
     if (smcf->enabled) {
         p = ngx_http_sallyport_metrics_audits(p, &smcf->audits);
@@ -326,7 +328,7 @@ ngx_http_sallyport_metrics_size(ngx_http_sallyport_main_conf_t *smcf)
     size_t  len;
 
     len = sp_nelts(ngx_http_sallyport_metrics) + 10
-          + smcf->stores.nelts + smcf->audits.nelts;
+          + 4 * (smcf->stores.nelts + 1) + smcf->audits.nelts;
     len *= NGX_HTTP_SALLYPORT_METRIC_LINE;
 
     return len + ngx_http_sallyport_geos_metrics_size(&smcf->geos)

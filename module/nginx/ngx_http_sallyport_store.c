@@ -29,6 +29,7 @@
  */
 
 
+#include "ngx_http_sallyport_control.h"
 #include "ngx_http_sallyport_store.h"
 
 
@@ -261,6 +262,7 @@ ngx_http_sallyport_store_init_process(ngx_cycle_t *cycle,
     store->ident[3] = (void *) -1;
 
     if (ngx_http_sallyport_place_init(store, cycle) != NGX_OK
+        || ngx_http_sallyport_block_init(cycle, store) != NGX_OK
         || ngx_http_sallyport_redis_init(&store->redis, store,
                                          &ngx_http_sallyport_redis_data, cycle)
            != NGX_OK
@@ -312,6 +314,8 @@ ngx_http_sallyport_store_exit_process(ngx_http_sallyport_store_t *store)
     if (store->lookups == NULL) {
         return;
     }
+
+    ngx_http_sallyport_block_exit(store);
 
     if (store->deadline.timer_set) {
         ngx_del_timer(&store->deadline);

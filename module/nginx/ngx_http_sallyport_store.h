@@ -128,6 +128,7 @@ struct ngx_http_sallyport_store_s {
     /* of one worker, from init_process on */
 
     ngx_http_sallyport_zone_t         *zone;
+    ngx_http_sallyport_block_t        *block;     /* of control.h */
     uint64_t                           tag;
     ngx_http_sallyport_lookup_t       *lookups;   /* NULL: not started */
     ngx_http_sallyport_lookup_t       *chains[NGX_HTTP_SALLYPORT_CHAINS];

@@ -17,6 +17,8 @@ static ngx_uint_t ngx_http_sallyport_redis_full(
     ngx_http_sallyport_redis_t *redis, ngx_uint_t command);
 static void ngx_http_sallyport_redis_sent(ngx_http_sallyport_redis_t *redis,
     ngx_uint_t command, void *data);
+static size_t ngx_http_sallyport_redis_most(
+    ngx_http_sallyport_redis_t *redis);
 
 
 ngx_int_t
@@ -150,6 +152,17 @@ ngx_http_sallyport_redis_flush(ngx_http_sallyport_redis_t *redis)
 }
 
 
+/* Blocks that are too many are no reason to part from the store. */
+
+static size_t
+ngx_http_sallyport_redis_most(ngx_http_sallyport_redis_t *redis)
+{
+    return redis->nwire != 0
+           && redis->wire[redis->head].command == NGX_HTTP_SALLYPORT_CMD_BLOCK
+           ? NGX_HTTP_SALLYPORT_PENDING : NGX_HTTP_SALLYPORT_REPLY;
+}
+
+
 const char *
 ngx_http_sallyport_redis_parse(ngx_http_sallyport_redis_t *redis, size_t n)
 {
@@ -171,7 +184,7 @@ ngx_http_sallyport_redis_parse(ngx_http_sallyport_redis_t *redis, size_t n)
         }
 
         if (object == NULL) {
-            return redis->pending > NGX_HTTP_SALLYPORT_REPLY
+            return redis->pending > ngx_http_sallyport_redis_most(redis)
                    ? "sent a reply over 64 KiB" : NULL;
         }
 

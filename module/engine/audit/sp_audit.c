@@ -195,6 +195,10 @@ sp_audit_verdict(unsigned char *p, const sp_policy_t *policy,
     p = ctx->enforced ? sp_put_lit(p, ",\"enforced\":true")
                       : sp_put_lit(p, ",\"enforced\":false");
 
+    if (facts->lenient) {
+        p = sp_put_lit(p, ",\"mode\":\"observe\"");
+    }
+
     p = sp_audit_matches(p, policy, facts, verdict, end);
 
     if (policy != NULL && verdict->allow_rule >= 0) {

@@ -12,6 +12,8 @@
 
 static unsigned char *sp_audit_customer(unsigned char *p,
     const sp_facts_t *facts);
+static unsigned char *sp_audit_block(unsigned char *p,
+    const sp_facts_t *facts);
 static unsigned char *sp_audit_tiers(unsigned char *p, unsigned tiers);
 static unsigned char *sp_audit_net(unsigned char *p, const sp_facts_t *facts,
     const sp_audit_ctx_t *ctx);
@@ -229,6 +231,11 @@ sp_audit_facts(unsigned char *p, const sp_facts_t *facts,
     p = sp_audit_fact(p, facts, SP_F_NOW);
 
     p = sp_audit_geo(p, ctx);
+
+    if (facts->blocks != NULL || facts->blocks_lost) {
+        p = sp_audit_block(p, facts);
+    }
+
     p = sp_put_lit(p, ",\"key\":{\"st\":");
     p = sp_put_word(p, facts->key_state < sp_nelts(sp_key_states)
                        ? sp_key_states[facts->key_state] : "?");
@@ -292,6 +299,39 @@ sp_audit_customer(unsigned char *p, const sp_facts_t *facts)
         p += sp_audit_account(facts->customer, p);
     }
 
+    *p++ = '}';
+
+    return p;
+}
+
+
+/* The operator's block that the request ran into, if any. */
+
+static unsigned char *
+sp_audit_block(unsigned char *p, const sp_facts_t *facts)
+{
+    unsigned           i;
+    sp_truth_t         truth;
+    const sp_block_t  *block;
+
+    if (facts->blocks_lost) {
+        return sp_put_lit(p, ",\"block\":\"!\"");
+    }
+
+    block = sp_facts_block(facts, 0, &truth);
+
+    for (i = 1; block == NULL && i < facts->nmodels; i++) {
+        block = sp_facts_block(facts, i, &truth);
+    }
+
+    if (block == NULL) {
+        return p;
+    }
+
+    p = sp_put_lit(p, ",\"block\":{\"is\":");
+    p = sp_put_text(p, sp_block_field(facts->blocks, block), SP_BLOCK_NAME);
+    p = sp_put_lit(p, ",\"until\":");
+    p = sp_put_int(p, block->until);
     *p++ = '}';
 
     return p;

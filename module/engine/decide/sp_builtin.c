@@ -28,6 +28,7 @@ static const char *const  sp_builtin_names[] = {
     [SP_B_CUSTOMER] = "builtin:customer",
     [SP_B_ROUTE] = "builtin:route",
     [SP_B_BODY] = "builtin:body",
+    [SP_B_BLOCKED] = "builtin:blocked",
     [SP_B_TIER] = "builtin:tier",
     [SP_B_DEFAULT] = "builtin:default",
     [SP_B_POLICY] = "builtin:policy"

@@ -22,6 +22,10 @@ unsigned sp_builtin_check(const sp_policy_t *policy, const sp_facts_t *facts,
 int sp_builtin_customer(const sp_facts_t *facts, sp_stage_t stage,
     sp_match_t *match);
 
+/* The operator's blocks; 1 with a match. "model" is the index judged. */
+int sp_builtin_blocked(const sp_facts_t *facts, unsigned model,
+    sp_match_t *match);
+
 /* The tiers that key and account are granted; 1 with a match. */
 int sp_builtin_tier(const sp_facts_t *facts, sp_match_t *match);
 

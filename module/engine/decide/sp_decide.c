@@ -37,6 +37,8 @@ static void sp_decide_builtins(sp_decision_state_t *d);
 static void sp_decide_denies(sp_decision_state_t *d);
 static void sp_decide_deny(sp_decision_state_t *d, uint32_t i,
     const sp_rule_t *rule, unsigned value);
+static int sp_decide_lenient(const sp_decision_state_t *d,
+    const sp_rule_t *rule);
 static int sp_decide_lift(const sp_decision_state_t *d,
     const sp_rule_t *rule, int *maybe);
 static void sp_decide_allows(sp_decision_state_t *d);
@@ -278,6 +280,10 @@ sp_decide_builtins(sp_decision_state_t *d)
         }
     }
 
+    if (d->facts->blocks != NULL || d->facts->blocks_lost) {
+        n += (unsigned) sp_builtin_blocked(d->facts, d->model, &matches[n]);
+    }
+
     n += (unsigned) sp_builtin_tier(d->facts, &matches[n]);
 
     for (i = 0; i < n; i++) {
@@ -341,7 +347,8 @@ sp_decide_deny(sp_decision_state_t *d, uint32_t i, const sp_rule_t *rule,
     match.reason = rule->reason;
     match.truth = (uint8_t) (value & 3);
     match.failed = (value & 3) == SP_UNSURE && (value & SP_WHY_FAILED);
-    match.shadow = (uint8_t) sp_decide_watched(d, rule);
+    match.shadow = (uint8_t) (sp_decide_watched(d, rule)
+                              || sp_decide_lenient(d, rule));
     match.model = (uint8_t) d->model;
 
     if (maybe && !match.shadow) {
@@ -355,6 +362,17 @@ sp_decide_deny(sp_decision_state_t *d, uint32_t i, const sp_rule_t *rule,
 
     sp_decide_record(d, &match, rule->rank,
                      match.lifted_by < 0 && !match.shadow);
+}
+
+
+/* In break-glass the law stays, and so does all that is built in. */
+
+static int
+sp_decide_lenient(const sp_decision_state_t *d, const sp_rule_t *rule)
+{
+    return d->facts->lenient
+           && sp_policy_reason(d->policy, rule->reason)->class
+              != SP_CLASS_LEGAL;
 }
 
 

@@ -115,6 +115,8 @@ static const sp_reason_row_t  sp_reason_table[] = {
     { "RESELL_ENDCUSTOMER_DENIED", "end_customer_restricted", TEXT_END,
       1004, 403, COMMERCIAL, NO },
 
+    { "OPS_EMERGENCY_BLOCK", SP_ACCT_CODE, TEXT_ACCT, 401, 403, RISK, NO },
+
     /* what policies say */
 
     { "JUR_IP_EMBARGO", SP_LAW_CODE, TEXT_LAW, 101, 451, LEGAL, LIC },
@@ -126,7 +128,6 @@ static const sp_reason_row_t  sp_reason_table[] = {
       202, 503, SYSTEM, NO },
     { "SYS_SRC_UNTRUSTED", SP_AGAIN_CODE, TEXT_AGAIN, 204, 503, SYSTEM, NO },
 
-    { "OPS_EMERGENCY_BLOCK", SP_ACCT_CODE, TEXT_ACCT, 401, 403, RISK, NO },
     { "LINK_CLUSTER_BLOCKED", SP_ACCT_CODE, TEXT_ACCT, 404, 403, RISK, NO },
 
     { "SCR_HIT", SP_ACCT_CODE, TEXT_ACCT, 601, 403, LEGAL, LIC },

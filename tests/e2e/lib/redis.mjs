@@ -81,12 +81,14 @@ export function connectRedis(port) {
 
     return {
         call(...args) {
-            const text = args.map((a) => `$${Buffer.byteLength(String(a))}` +
-                `\r\n${a}\r\n`).join('');
+            const parts = args.map((a) => Buffer.isBuffer(a) ? a
+                : Buffer.from(String(a)));
 
             return new Promise((resolve, reject) => {
                 waiting.push({ resolve, reject });
-                socket.write(`*${args.length}\r\n${text}`);
+                socket.write(Buffer.concat([Buffer.from(`*${args.length}\r\n`),
+                    ...parts.flatMap((part) => [Buffer.from(
+                        `$${part.length}\r\n`), part, Buffer.from('\r\n')])]));
             });
         },
         close: () => socket.destroy(),
