@@ -14,6 +14,7 @@
 #define NGX_HTTP_SALLYPORT_RETRY  2
 
 
+static sp_str_t ngx_http_sallyport_answer_text(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_answer_texts(ngx_http_sallyport_ctx_t *ctx,
     sp_answer_t *answer);
 static ngx_int_t ngx_http_sallyport_answer_exception(
@@ -52,7 +53,7 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
     answer.dialect = ngx_http_sallyport_dialect(ctx);
     answer.status = ctx->verdict.status;
     answer.code = sp_policy_reason_public(policy, ctx->verdict.reason);
-    answer.text = sp_verdict_text(policy, &ctx->verdict);
+    answer.text = ngx_http_sallyport_answer_text(ctx);
     answer.id.data = ctx->id;
     answer.id.len = ctx->id_len;
     answer.retry_s = ngx_http_sallyport_wait(ctx);
@@ -172,6 +173,29 @@ ngx_http_sallyport_answer_headers(ngx_http_sallyport_ctx_t *ctx)
     h = ngx_http_sallyport_put(r, "x-should-retry", (u_char *) "false", 5);
 
     return (h != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Whose clients sign by themselves must be told what to do instead. */
+
+static sp_str_t
+ngx_http_sallyport_answer_text(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_table_elt_t  *h;
+
+    static const char  signature[] = "AWS4-";
+
+    h = ctx->request->headers_in.authorization;
+
+    if (ctx->verdict.reason == SP_R_CRED_MALFORMED && h != NULL
+        && h->value.len >= sizeof(signature) - 1
+        && ngx_strncmp(h->value.data, signature, sizeof(signature) - 1) == 0)
+    {
+        return SP_STR("Requests signed with AWS Signature Version 4 are not "
+                      "accepted here: send an API key as a bearer token.");
+    }
+
+    return sp_verdict_text(ctx->policy->image, &ctx->verdict);
 }
 
 
