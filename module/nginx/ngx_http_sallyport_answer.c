@@ -33,6 +33,7 @@ static ngx_table_elt_t *ngx_http_sallyport_put(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
 {
+    u_char                     text[SP_ANSWER_MAX];
     ngx_int_t                  rc;
     ngx_str_t                  type, body;
     sp_answer_t                answer;
@@ -43,10 +44,7 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
     r = ctx->request;
     policy = ctx->policy->image;
 
-    body.data = ngx_pnalloc(r->pool, SP_ANSWER_MAX);
-
-    if (body.data == NULL || ngx_http_sallyport_answer_headers(ctx) != NGX_OK)
-    {
+    if (ngx_http_sallyport_answer_headers(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -61,7 +59,14 @@ ngx_http_sallyport_answer(ngx_http_sallyport_ctx_t *ctx)
 
     ngx_http_sallyport_answer_texts(ctx, &answer);
 
-    body.len = sp_answer_body(&answer, body.data);
+    body.len = sp_answer_body(&answer, text);
+    body.data = ngx_pnalloc(r->pool, body.len);
+
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(body.data, text, body.len);
 
     ngx_str_set(&type, "application/json");
 

@@ -12,6 +12,7 @@
 
 
 static sp_rc_t sp_body_assume(sp_body_t *body);
+static sp_rc_t sp_body_form(sp_body_t *body);
 
 
 void
@@ -95,6 +96,10 @@ sp_body_feed(sp_body_t *body, const unsigned char *data, size_t len)
         return SP_ERROR;
     }
 
+    if (body->route->body == SP_BODY_MULTIPART) {
+        return sp_body_form(body);
+    }
+
     if (body->route->body != SP_BODY_JSON) {
         return len == 0 ? SP_OK
                         : sp_body_fail(body, SP_BODY_UNEXPECTED, NULL, NULL);
@@ -117,6 +122,10 @@ sp_body_finish(sp_body_t *body)
 {
     if (body->error != SP_BODY_FINE) {
         return SP_ERROR;
+    }
+
+    if (body->route->body == SP_BODY_MULTIPART) {
+        return sp_body_form(body);
     }
 
     if (body->route->body != SP_BODY_JSON) {
@@ -154,6 +163,16 @@ sp_body_finish(sp_body_t *body)
     }
 
     return SP_OK;
+}
+
+
+/* Whatever is in it, or that nothing is. */
+
+static sp_rc_t
+sp_body_form(sp_body_t *body)
+{
+    return sp_body_fail(body, SP_BODY_UNEXPECTED, NULL,
+                        "what is in a form cannot be judged");
 }
 
 
