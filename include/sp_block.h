@@ -10,7 +10,8 @@
  *     network:192.0.2.0/24 until=1798761600
  *     account:acme  key:acme-prod  model:gpt-4o
  *
- * They are compiled into one flat object without pointers, which may be
+ * The fields ver, by, why and changed_at of whoever wrote the hash are passed
+ * over. They are compiled into one flat object without pointers, which may be
  * copied and kept in shared memory.
  */
 

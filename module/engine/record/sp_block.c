@@ -21,6 +21,7 @@ static int sp_block_text(sp_str_t s);
 static void sp_blocks_insert(sp_block_t *items, unsigned n,
     const sp_block_t *block, const unsigned char *base);
 static int sp_block_compare(sp_str_t a, sp_str_t b);
+static int sp_block_clerical(sp_str_t field);
 static const sp_block_t *sp_blocks_items(const sp_blocks_t *blocks);
 
 
@@ -246,6 +247,7 @@ sp_blocks_make(void *room, size_t size, const sp_pair_t *pairs, size_t n,
     size_t *at, const char **why)
 {
     size_t            i, end, bytes;
+    unsigned          m;
     unsigned char    *base;
     sp_block_t       *items, block;
     sp_blocks_t      *blocks;
@@ -265,8 +267,14 @@ sp_blocks_make(void *room, size_t size, const sp_pair_t *pairs, size_t n,
 
     items = (sp_block_t *) (base + sizeof(sp_blocks_t));
     end = sizeof(sp_blocks_t) + n * sizeof(sp_block_t);
+    m = 0;
 
     for (i = 0; i < n; i++) {
+
+        if (sp_block_clerical(pairs[i].name)) {
+            continue;
+        }
+
         *why = sp_block_read(pairs[i].name, pairs[i].value, &read);
 
         if (*why != NULL) {
@@ -286,7 +294,7 @@ sp_blocks_make(void *room, size_t size, const sp_pair_t *pairs, size_t n,
         memcpy(base + end, pairs[i].name.data, pairs[i].name.len);
         end += pairs[i].name.len;
 
-        sp_blocks_insert(items, (unsigned) i, &block, base);
+        sp_blocks_insert(items, m++, &block, base);
         blocks->first[read.kind + 1]++;
 
         if (read.kind == SP_BLOCK_COUNTRY) {
@@ -299,10 +307,21 @@ sp_blocks_make(void *room, size_t size, const sp_pair_t *pairs, size_t n,
                                            + blocks->first[i]);
     }
 
-    blocks->n = (uint32_t) n;
+    blocks->n = m;
     blocks->size = (uint32_t) bytes;
 
     return SP_OK;
+}
+
+
+/* What the writer of the hash notes down of itself, as in each record. */
+
+static int
+sp_block_clerical(sp_str_t field)
+{
+    return sp_str_eq(field, SP_STR("ver")) || sp_str_eq(field, SP_STR("by"))
+           || sp_str_eq(field, SP_STR("why"))
+           || sp_str_eq(field, SP_STR("changed_at"));
 }
 
 
