@@ -288,7 +288,8 @@ sp_block_change(const sp_cli_args_t *args, const char *field,
         if (written == SP_WRITE_SAME || written == SP_WRITE_DONE) {
             printf("%s: %s\n", field, value == NULL ? "no longer blocked"
                    : there ? "blocked anew" : "blocked");
-            rc = sp_store_settled(store, args);
+            rc = sp_store_durable(store, args) == SP_OK ? SP_CLI_FINE
+                                                        : SP_CLI_REFUSED;
         }
     }
 

@@ -288,6 +288,8 @@ ngx_http_sallyport_block_take(ngx_http_sallyport_store_t *store,
 
     block->sh->read = (ngx_atomic_uint_t) ngx_time();
 
+    n = ((sp_blocks_t *) room)->n;
+
     if (ngx_http_sallyport_block_put(block, (sp_blocks_t *) room,
                                 n ? ((sp_blocks_t *) room)->size : 0))
     {

@@ -334,6 +334,40 @@ has(const sp_verdict_t *v, const sp_policy_t *policy, int builtin, int legal)
 }
 
 
+/* A record has them of its writer; they are no blocks, and hide none. */
+
+static void
+test_clerical(void **state)
+{
+    size_t              at;
+    const char         *why;
+    const sp_blocks_t  *blocks;
+    sp_pair_t           pairs[] = {
+        { SP_STR("ver"), SP_STR("7") },
+        { SP_STR("account:acme"), SP_STR("until=1798761600") },
+        { SP_STR("by"), SP_STR("jo") },
+        { SP_STR("country:KP"), SP_STR("until=1798761600") },
+        { SP_STR("why"), SP_STR("INC-7") },
+        { SP_STR("changed_at"), SP_STR("1798675200") },
+        { SP_STR("versions"), SP_STR("7") }
+    };
+
+    assert_int_equal(sp_blocks_make(room, sizeof(room), pairs, 6, &at, &why),
+                     SP_OK);
+
+    blocks = (const sp_blocks_t *) room;
+
+    assert_int_equal(blocks->n, 2);
+    assert_int_equal(found(blocks, SP_BLOCK_ACCOUNT, "acme", 1798761599), 1);
+    assert_int_equal(found(blocks, SP_BLOCK_COUNTRY, "KP", 1798761599), 1);
+    assert_int_equal(found(blocks, SP_BLOCK_COUNTRY, "KP", 1798761600), 0);
+
+    assert_int_equal(sp_blocks_make(room, sizeof(room), pairs, 7, &at, &why),
+                     SP_ERROR);
+    assert_int_equal(at, 6);
+}
+
+
 /*
  * With blocks: refused by them if and only if one of them fits, and otherwise
  * the verdict is what it was.
@@ -511,6 +545,7 @@ main(void)
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_clerical),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_lenient)
     };
