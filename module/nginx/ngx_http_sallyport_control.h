@@ -2,13 +2,9 @@
 /*
  * Copyright (C) the Sallyport authors
  *
- * This file contains what operators and programs see and change of a running
- * gate: the zone of the control room, and the calls of its files. block.c
- * (the operator's blocks), mode.c (break-glass), tally.c (decisions counted
- * by rule, times, the last refusals), change.c (changes, for the audit log),
- * control.c (the socket), state.c and page.c (what they show).
- *
- * The zone outlives reloads, not restarts: break-glass ends with nginx.
+ * This file contains what operators change of a running gate: the zone of the
+ * control room (control_zone.c), and their blocks (block.c). The zone outlives
+ * reloads, not restarts.
  */
 
 
@@ -23,7 +19,6 @@
 #define NGX_HTTP_SALLYPORT_CONTROL_MAGIC   0x53504354u   /* "SPCT" */
 #define NGX_HTTP_SALLYPORT_CONTROL_LAYOUT  1             /* grows with each */
 #define NGX_HTTP_SALLYPORT_CONTROL_STORES  8
-#define NGX_HTTP_SALLYPORT_CONTROL_TEXT    256     /* bytes of by and why */
 
 #define NGX_HTTP_SALLYPORT_BLOCK_ROOM                                         \
     (sizeof(sp_blocks_t) + SP_BLOCKS_MAX * sizeof(sp_block_t)                 \
