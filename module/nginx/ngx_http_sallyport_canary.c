@@ -18,6 +18,7 @@
 
 
 #define NGX_HTTP_SALLYPORT_CANARY_NAMES  8
+#define NGX_HTTP_SALLYPORT_SKEW          5000000    /* us */
 
 
 static ngx_uint_t ngx_http_sallyport_canary_wanted(
@@ -307,6 +308,17 @@ ngx_http_sallyport_canary_time(ngx_http_sallyport_tracker_t *tracker,
                    - ((int64_t) tv.tv_sec * 1000000 + tv.tv_usec)
                    + (int64_t) (ngx_http_sallyport_clock()
                                 - tracker->canary.sent) / 2000;
+
+    if (ngx_abs(tracker->store->source->skew) > NGX_HTTP_SALLYPORT_SKEW
+        && ngx_http_sallyport_store_loud(tracker->store,
+                                         NGX_HTTP_SALLYPORT_SAY_SKEW))
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sallyport: the clock of store \"%V\" differs from "
+                      "this host's by %L s: dates in records may count too "
+                      "early or too late", &tracker->store->name,
+                      tracker->store->source->skew / 1000000);
+    }
 }
 
 

@@ -97,6 +97,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_SAY_RECORD,     /* a record is invalid or too old */
     NGX_HTTP_SALLYPORT_SAY_POLLED,     /* its changes are not heard of */
     NGX_HTTP_SALLYPORT_SAY_EVICTS,     /* it may drop records */
+    NGX_HTTP_SALLYPORT_SAY_SKEW,       /* its clock is another */
     NGX_HTTP_SALLYPORT_SAYS
 } ngx_http_sallyport_say_t;
 
