@@ -19,12 +19,23 @@
 
 static void ngx_http_sallyport_bucket_fetch(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_debit_t *debit);
-static ngx_uint_t ngx_http_sallyport_bucket_chosen(
+static ngx_inline ngx_http_sallyport_bucket_t *
+    ngx_http_sallyport_bucket_first(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n);
+static ngx_inline ngx_uint_t ngx_http_sallyport_bucket_chosen(
     ngx_http_sallyport_debit_t *debits, ngx_uint_t n,
     ngx_http_sallyport_bucket_t *bucket);
-static ngx_int_t ngx_http_sallyport_limit_print(
+static ngx_inline ngx_int_t ngx_http_sallyport_limit_print(
     ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
     const sp_apply_t *apply, ngx_http_sallyport_print_t *print);
+static ngx_int_t ngx_http_sallyport_limit_print_rest(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
+    const sp_apply_t *apply, ngx_http_sallyport_print_t *print);
+static ngx_inline ngx_http_sallyport_table_id_t
+    ngx_http_sallyport_limit_table(const sp_apply_t *apply);
+static ngx_inline ngx_int_t ngx_http_sallyport_limit_one(
+    ngx_http_sallyport_zone_t *zone, ngx_http_sallyport_ctx_t *ctx,
+    const sp_apply_t *apply, ngx_http_sallyport_debit_t *debit);
 static void ngx_http_sallyport_limit_network(const sp_addr_t *unit,
     u_char network[16]);
 
@@ -34,7 +45,9 @@ ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t test)
 {
     uint64_t                    wait;
+    ngx_int_t                   rc;
     ngx_uint_t                  i, n, from, which;
+    sp_apply_t                 *apply;
     sp_verdict_t               *verdict;
     ngx_http_sallyport_debit_t  debits[NGX_HTTP_SALLYPORT_DEBITS_MAX];
     uint8_t                     rule[NGX_HTTP_SALLYPORT_DEBITS_MAX];
@@ -57,10 +70,19 @@ ngx_http_sallyport_limit(ngx_http_sallyport_zone_t *zone,
 
     for (i = 0; i < verdict->napply; i++) {
         from = n;
+        apply = &verdict->apply[i];
 
-        if (ngx_http_sallyport_limit_debits(zone, ctx, i, debits, &n)
-            != NGX_OK)
+        if (!(apply->per & SP_PER_MODEL)
+            && n < NGX_HTTP_SALLYPORT_DEBITS_MAX)
         {
+            rc = ngx_http_sallyport_limit_one(zone, ctx, apply, &debits[n]);
+            n++;
+
+        } else {
+            rc = ngx_http_sallyport_limit_debits(zone, ctx, i, debits, &n);
+        }
+
+        if (rc != NGX_OK) {
             sp_verdict_refuse(ctx->policy->image, verdict,
                               SP_R_VERIFICATION_UNAVAILABLE);
             return;
@@ -114,8 +136,16 @@ ngx_http_sallyport_take(ngx_http_sallyport_zone_t *zone,
     for (i = 0; i < n; i++) {
         debit = &debits[i];
 
-        wait = ngx_http_sallyport_bucket_find(zone, debits, i, now);
-        bucket = debit->bucket;
+        wait = 0;
+        bucket = ngx_http_sallyport_bucket_first(zone, debits, i);
+
+        if (bucket != NULL) {
+            debit->bucket = bucket;
+
+        } else {
+            wait = ngx_http_sallyport_bucket_find(zone, debits, i, now);
+            bucket = debit->bucket;
+        }
 
         if (bucket == NULL) {
             full = 1;
@@ -272,7 +302,35 @@ ngx_http_sallyport_bucket_known(ngx_http_sallyport_zone_t *zone,
 }
 
 
-static ngx_uint_t
+/* Where most are: the one that ..._find() would see first, if it is there. */
+
+static ngx_inline ngx_http_sallyport_bucket_t *
+ngx_http_sallyport_bucket_first(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_debit_t *debits, ngx_uint_t n)
+{
+    ngx_uint_t                    i;
+    ngx_http_sallyport_debit_t   *debit;
+    ngx_http_sallyport_bucket_t  *set;
+
+    debit = &debits[n];
+    set = (ngx_http_sallyport_bucket_t *)
+          ngx_http_sallyport_zone_set(zone, debit->table, debit->print.h[0]);
+
+    for (i = 0; i < NGX_HTTP_SALLYPORT_WAYS; i++) {
+
+        if (set[i].h[0] == debit->print.h[0]
+            && set[i].h[1] == debit->print.h[1]
+            && !ngx_http_sallyport_bucket_chosen(debits, n, &set[i]))
+        {
+            return &set[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_inline ngx_uint_t
 ngx_http_sallyport_bucket_chosen(ngx_http_sallyport_debit_t *debits,
     ngx_uint_t n, ngx_http_sallyport_bucket_t *bucket)
 {
@@ -338,16 +396,7 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
 
         debit->interval = apply->interval;
         debit->tolerance = apply->tolerance;
-        debit->table = NGX_HTTP_SALLYPORT_T_IDENTITY;
-
-        /* nobody can make up accounts; networks and models one can */
-
-        if ((apply->per & (SP_PER_KEY|SP_PER_ACCOUNT)) == 0
-            || (apply->per & (SP_PER_ADDRESS|SP_PER_NETWORK|SP_PER_MODEL
-                               |SP_PER_CUSTOMER)))
-        {
-            debit->table = NGX_HTTP_SALLYPORT_T_ADDRESS;
-        }
+        debit->table = ngx_http_sallyport_limit_table(apply);
 
         /* a model named twice is one debit */
 
@@ -369,24 +418,58 @@ ngx_http_sallyport_limit_debits(ngx_http_sallyport_zone_t *zone,
 }
 
 
+/* The one bucket of a throttle that does not count by model. */
+
+static ngx_inline ngx_int_t
+ngx_http_sallyport_limit_one(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_ctx_t *ctx, const sp_apply_t *apply,
+    ngx_http_sallyport_debit_t *debit)
+{
+    debit->interval = apply->interval;
+    debit->tolerance = apply->tolerance;
+    debit->table = ngx_http_sallyport_limit_table(apply);
+
+    return ngx_http_sallyport_limit_print(zone, ctx, apply, &debit->print);
+}
+
+
+/* Nobody can make up accounts; networks and models one can. */
+
+static ngx_inline ngx_http_sallyport_table_id_t
+ngx_http_sallyport_limit_table(const sp_apply_t *apply)
+{
+    if ((apply->per & (SP_PER_KEY|SP_PER_ACCOUNT)) == 0
+        || (apply->per & (SP_PER_ADDRESS|SP_PER_NETWORK|SP_PER_MODEL
+                           |SP_PER_CUSTOMER)))
+    {
+        return NGX_HTTP_SALLYPORT_T_ADDRESS;
+    }
+
+    return NGX_HTTP_SALLYPORT_T_IDENTITY;
+}
+
+
 /*
  * The rule's print and those of what it counts by, one mixed into the other:
  * the rule says which they are and in what order. NGX_ERROR: one of them is
  * not known.
  */
 
-static ngx_int_t
+static ngx_inline ngx_int_t
 ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
     ngx_http_sallyport_ctx_t *ctx, const sp_apply_t *apply,
     ngx_http_sallyport_print_t *print)
 {
-    u_char                       network[16];
     const sp_facts_t            *facts;
     ngx_http_sallyport_print_t   part;
 
     facts = &ctx->facts;
 
-    ngx_http_sallyport_limit_rule(zone, ctx->policy, apply, print);
+    *print = ctx->policy->throttles[apply->rule];
+
+    if (print->h[0] == 0 || !apply->plain) {
+        ngx_http_sallyport_limit_rule(zone, ctx->policy, apply, print);
+    }
 
     if (apply->per & SP_PER_KEY) {
 
@@ -411,6 +494,27 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
 
         ngx_http_sallyport_print_add(print, &ctx->waiter.account);
     }
+
+    if ((apply->per & ~(SP_PER_KEY|SP_PER_ACCOUNT)) == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_sallyport_limit_print_rest(zone, ctx, apply, print);
+}
+
+
+/* What fewer throttles count by. */
+
+static ngx_int_t
+ngx_http_sallyport_limit_print_rest(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_ctx_t *ctx, const sp_apply_t *apply,
+    ngx_http_sallyport_print_t *print)
+{
+    u_char                       network[16];
+    const sp_facts_t            *facts;
+    ngx_http_sallyport_print_t   part;
+
+    facts = &ctx->facts;
 
     if (apply->per & SP_PER_TIER) {
         part.h[0] = ctx->verdict.tier;
@@ -471,47 +575,6 @@ ngx_http_sallyport_limit_print(ngx_http_sallyport_zone_t *zone,
     }
 
     return NGX_OK;
-}
-
-
-/*
- * Throttles are known by policy file, id and what they count by, so that a
- * bucket outlives a change of the policy. A worker finds each print once for
- * each edition.
- */
-
-void
-ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
-    ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
-    ngx_http_sallyport_print_t *print)
-{
-    sp_str_t                     id;
-    ngx_str_t                   *path;
-    ngx_http_sallyport_print_t   part, *known;
-
-    known = &policy->throttles[apply->rule];
-
-    if (known->h[0] == 0) {
-        id = sp_policy_rule_id(policy->image, apply->rule);
-
-        path = ngx_http_sallyport_policy_path(policy->policy);
-
-        ngx_http_sallyport_print(zone, path->data, path->len, known);
-        ngx_http_sallyport_print(zone, id.data, id.len, &part);
-        ngx_http_sallyport_print_add(known, &part);
-        ngx_http_sallyport_print(zone, &apply->per, sizeof(apply->per),
-                                 &part);
-        ngx_http_sallyport_print_add(known, &part);
-    }
-
-    *print = *known;
-
-    /* each window of a rule has buckets of its own */
-
-    if (!apply->plain) {
-        part.h[0] = part.h[1] = 1 + apply->window;
-        ngx_http_sallyport_print_add(print, &part);
-    }
 }
 
 

@@ -330,3 +330,44 @@ ngx_http_sallyport_limits_row(u_char *p, ngx_http_sallyport_zone_t *zone,
 
     return ngx_sprintf(p, ",\"resets_at\":%L}", until);
 }
+
+
+/*
+ * Throttles are known by policy file, id and what they count by, so that a
+ * bucket outlives a change of the policy. A worker finds each print once for
+ * each edition.
+ */
+
+void
+ngx_http_sallyport_limit_rule(ngx_http_sallyport_zone_t *zone,
+    ngx_http_sallyport_edition_t *policy, const sp_apply_t *apply,
+    ngx_http_sallyport_print_t *print)
+{
+    sp_str_t                     id;
+    ngx_str_t                   *path;
+    ngx_http_sallyport_print_t   part, *known;
+
+    known = &policy->throttles[apply->rule];
+
+    if (known->h[0] == 0) {
+        id = sp_policy_rule_id(policy->image, apply->rule);
+
+        path = ngx_http_sallyport_policy_path(policy->policy);
+
+        ngx_http_sallyport_print(zone, path->data, path->len, known);
+        ngx_http_sallyport_print(zone, id.data, id.len, &part);
+        ngx_http_sallyport_print_add(known, &part);
+        ngx_http_sallyport_print(zone, &apply->per, sizeof(apply->per),
+                                 &part);
+        ngx_http_sallyport_print_add(known, &part);
+    }
+
+    *print = *known;
+
+    /* each window of a rule has buckets of its own */
+
+    if (!apply->plain) {
+        part.h[0] = part.h[1] = 1 + apply->window;
+        ngx_http_sallyport_print_add(print, &part);
+    }
+}

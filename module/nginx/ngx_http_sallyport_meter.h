@@ -37,7 +37,7 @@
 
 
 #define NGX_HTTP_SALLYPORT_METER_MAGIC   0x53504d54u   /* "SPMT" */
-#define NGX_HTTP_SALLYPORT_METER_LAYOUT  1
+#define NGX_HTTP_SALLYPORT_METER_LAYOUT  2
 #define NGX_HTTP_SALLYPORT_METER_MIN     (512 * 1024)
 
 #define NGX_HTTP_SALLYPORT_DEBITS_MAX    128  /* of one request; more refuse */
@@ -137,6 +137,7 @@ typedef struct {
     uint64_t                      orphans;  /* closed in a worker's place */
     uint64_t                      full;     /* journal or table had no room */
     uint64_t                      passed;   /* of those: on_full: allow */
+    uint64_t                      seen;     /* changes of M_SIGNALS */
     ngx_http_sallyport_sums_t     sums[SP_METERS];
     ngx_http_sallyport_owner_t    owners[NGX_MAX_PROCESSES];
 

@@ -184,7 +184,8 @@ http {
     sallyport_policy ${c.policy ?? bed.policy};
     sallyport_geo country=${GEO};
     sallyport_store redis://127.0.0.1:${bed.redis.port}/0${single
-        ? ' ttl=10m timeout=5s' : ''}${c.store ?? ''};  # slow under valgrind
+        ? ' ttl=10m timeout=5s lease=10m canary=1m' : ''}${
+    c.store ?? ''};  # slow under valgrind
     sallyport_pepper ${bed.dir}/pepper;
     sallyport_zone ${c.zone ?? '64m'};
     sallyport_state ${dir}/state;
