@@ -302,6 +302,7 @@ ngx_http_sallyport_outdated(ngx_http_sallyport_zone_t *zone,
     const ngx_http_sallyport_stamp_t *stamp)
 {
     return !source->polled
+           && !ngx_http_sallyport_mutant(zone, NGX_HTTP_SALLYPORT_M_GEN)
            && (__atomic_load_n(&source->word, __ATOMIC_ACQUIRE) != stamp->word
                || __atomic_load_n(ngx_http_sallyport_gen(zone, hash),
                                   __ATOMIC_ACQUIRE)
