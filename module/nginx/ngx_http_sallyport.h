@@ -410,6 +410,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        parked:1;
     unsigned                        old_pepper:1;    /* second try */
     unsigned                        kid_made:1;      /* under the new one */
+    unsigned                        vouched:1;       /* by a token or cert */
     unsigned                        recall:1;        /* after BODY: RECALL */
     unsigned                        recalled:1;      /* no record looked at */
     unsigned                        asked:1;         /* of caller.c */

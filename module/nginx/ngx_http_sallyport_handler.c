@@ -158,7 +158,8 @@ ngx_http_sallyport_run(ngx_http_sallyport_ctx_t *ctx)
 
         case NGX_HTTP_SALLYPORT_S_WHOLE:
             if (ngx_http_sallyport_renew(ctx)) {
-                ctx->state = NGX_HTTP_SALLYPORT_S_KEY;
+                ctx->state = ctx->vouched ? NGX_HTTP_SALLYPORT_S_ACCOUNT
+                             : NGX_HTTP_SALLYPORT_S_KEY;
                 break;
             }
 

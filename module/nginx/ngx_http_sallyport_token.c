@@ -298,6 +298,8 @@ ngx_http_sallyport_vouched(ngx_http_sallyport_ctx_t *ctx)
     sp_hex(digest, SP_KID_LEN / 2, ctx->kid);
 
     ctx->kid_made = 1;
+    ctx->vouched = 1;
+    ctx->looked = ctx->now;
     ctx->key = key;
     ctx->account_id.data = (u_char *) key->account;
     ctx->account_id.len = key->account_len;
