@@ -317,6 +317,8 @@ ngx_http_sallyport_follow_thread(void *data)
     smcf = ngx_http_sallyport_follower.smcf;
     follows = smcf->follows.elts;
 
+    (void) pthread_setname_np(pthread_self(), "sallyport-files");
+
     (void) pthread_mutex_lock(&ngx_http_sallyport_follower.mutex);
 
     while (!ngx_http_sallyport_follower.stop) {
