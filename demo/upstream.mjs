@@ -8,6 +8,7 @@
 import http from 'node:http';
 
 import { answerOther, getOther, openaiPath } from './dialects.mjs';
+import { answerForm, formFields } from './forms.mjs';
 
 const WORDS = ('The gate has let this request through and a model would ' +
     'now say something useful about it').split(' ');
@@ -307,6 +308,13 @@ async function answer(req, res, raw, pause, id) {
     let body;
 
     try {
+        const fields = formFields(req.headers['content-type'], raw);
+
+        if (fields) {
+            return sendOther(res, answerForm(openaiPath(path, fields), fields,
+                { id, words: answerWords({}) }), pause);
+        }
+
         body = JSON.parse(raw);
 
     } catch {

@@ -4,7 +4,8 @@
  *
  * This file contains the reading of a request body: which JSON paths of a
  * route's dialect name models, ask for a stream or bound the tokens, and what
- * makes a body ambiguous: whatever two readers could read in two ways.
+ * makes a body ambiguous: whatever two readers could read in two ways. Fields
+ * of a form (multipart/form-data) are judged as those of a JSON object are.
  */
 
 
@@ -13,6 +14,7 @@
 
 
 #include "sp_json.h"
+#include "sp_multipart.h"
 #include "sp_route.h"
 
 
@@ -26,6 +28,7 @@
 typedef enum {
     SP_BODY_FINE = 0,
     SP_BODY_BAD_JSON,        /* see body->json.error */
+    SP_BODY_BAD_FORM,        /* see body->form.error, or a sentence of ours */
     SP_BODY_BAD_MODEL,       /* not a string, empty, odd bytes, missing */
     SP_BODY_BAD_VALUE,       /* stream or a token bound of the wrong type */
     SP_BODY_TOO_MANY,        /* over SP_MODELS_MAX or SP_MODELS_BYTES */
@@ -47,6 +50,8 @@ typedef struct {
     unsigned           options:1;  /* stream_options is an object */
     unsigned           usage:1;    /* and asks for usage at the end */
     unsigned           nameless:1; /* a fallback's model is still to come */
+    unsigned           asked:1;    /* the end user is asked for */
+    unsigned           formed:1;   /* sp_body_form() took the type */
     const char        *stored;     /* lets the server pick a model, or NULL */
     sp_str_t           assumed;    /* model where /model is missing, or empty */
     uint64_t           max_tokens; /* largest bound named, before "factor" */
@@ -57,6 +62,8 @@ typedef struct {
     sp_str_t           models[SP_MODELS_MAX];  /* into names; see primary */
     unsigned char      names[SP_MODELS_BYTES];
     unsigned char      user_name[SP_JSON_TEXT];
+    uint64_t           once[2];    /* of forms: bits of fields that came */
+    sp_multipart_t     form;       /* not set on other routes */
 } sp_body_t;
 
 
@@ -69,8 +76,15 @@ typedef struct {
  */
 
 
-/* "route" has body SP_BODY_JSON or SP_BODY_NONE. */
+/* Where "route" has SP_BODY_MULTIPART, sp_body_form() comes after it. */
 void sp_body_init(sp_body_t *body, const sp_route_t *route);
+
+/*
+ * Before the first byte of a form: its Content-Type, which has the boundary
+ * and is not looked at again. SP_ERROR: it is none of a form's, and the body
+ * is refused.
+ */
+sp_rc_t sp_body_form(sp_body_t *body, sp_str_t content_type);
 
 /*
  * Right after that: the field in which the dialect names the end user is asked

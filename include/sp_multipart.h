@@ -33,6 +33,7 @@ typedef struct {
     sp_str_t  name;           /* letters, digits, _ - . and [ ] */
     sp_str_t  value;
     unsigned  file:1;         /* it has a filename */
+    unsigned  typed:1;        /* it has a Content-Type: a file to some */
     unsigned  whole:1;
 } sp_multipart_field_t;
 
@@ -90,6 +91,9 @@ typedef struct {
     unsigned char         history[SP_MULTIPART_HISTORY];
 } sp_multipart_t;
 
+
+/* 1 if sp_multipart_init() takes the Content-Type. */
+int sp_multipart_type_ok(sp_str_t content_type);
 
 /*
  * SP_OK if the Content-Type is multipart/form-data with exactly one boundary

@@ -41,7 +41,7 @@ typedef enum {
 typedef enum {
     SP_BODY_NONE = 0,        /* a body is refused */
     SP_BODY_JSON,
-    SP_BODY_MULTIPART        /* refused: what is in it cannot be judged */
+    SP_BODY_MULTIPART        /* a form */
 } sp_body_kind_t;
 
 

@@ -432,6 +432,12 @@ sp_request_body(sp_request_t *request)
         return SP_OK;
     }
 
+    if (route->body == SP_BODY_MULTIPART) {
+        request->form = *route;
+        request->form.body = SP_BODY_JSON;
+        route = &request->form;
+    }
+
     sp_body_init(&request->body, route);
     sp_body_param(&request->body, request->facts.param);
 

@@ -34,6 +34,7 @@ typedef struct {
     const sp_stored_t *stored;       /* the account's, or NULL */
     const char        *stored_id;
     sp_body_t          body;
+    sp_route_t         form;         /* the route, its form given as JSON */
     unsigned char     *scratch;      /* of the route's variable segment */
     sp_fact_memory_t  *memory;
     char              *notes[SP_REQUEST_NOTES];

@@ -248,12 +248,7 @@ sp_cli_routes_paths(const sp_policy_t *policy, int route)
 static const char *
 sp_cli_routes_state(const sp_policy_t *policy, int route)
 {
-    if (sp_policy_route_open(policy, route)) {
-        return sp_route(route)->body == SP_BODY_MULTIPART ? "refused"
-                                                          : "open";
-    }
-
-    return "closed";
+    return sp_policy_route_open(policy, route) ? "open" : "closed";
 }
 
 

@@ -21,6 +21,7 @@
 #define NGX_HTTP_SALLYPORT_SLICE  65536    /* bytes read from a file at once */
 
 
+static void ngx_http_sallyport_body_form(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sallyport_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -60,6 +61,11 @@ ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx)
     ctx->body = &ctx->scanner;
 
     sp_body_init(ctx->body, sp_route(ctx->facts.route));
+
+    if (ctx->body->route->body == SP_BODY_MULTIPART) {
+        ngx_http_sallyport_body_form(ctx);
+    }
+
     ngx_http_sallyport_customer_ask(ctx);
     sp_body_param(ctx->body, ctx->facts.param);
 
@@ -88,6 +94,28 @@ ngx_http_sallyport_body_read(ngx_http_sallyport_ctx_t *ctx)
     ngx_http_finalize_request(r, NGX_DONE);
 
     return NGX_DONE;
+}
+
+
+/* There is one Content-Type: the head was read. */
+
+static void
+ngx_http_sallyport_body_form(ngx_http_sallyport_ctx_t *ctx)
+{
+    sp_str_t          type;
+    ngx_table_elt_t  *h;
+
+    h = ctx->request->headers_in.content_type;
+    type = SP_STR("");
+
+    if (h != NULL) {
+        type.data = h->value.data;
+        type.len = h->value.len;
+    }
+
+    if (sp_body_form(ctx->body, type) != SP_OK) {
+        ctx->body_failed = 1;
+    }
 }
 
 

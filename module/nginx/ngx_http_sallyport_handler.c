@@ -16,7 +16,6 @@
 
 
 static ngx_int_t ngx_http_sallyport_records(ngx_http_sallyport_ctx_t *ctx);
-static ngx_int_t ngx_http_sallyport_preflight(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_begin(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_again(ngx_http_sallyport_ctx_t *ctx);
 static void ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx);
@@ -73,23 +72,6 @@ ngx_http_sallyport_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_sallyport_run(ctx);
-}
-
-
-/* Browsers ask before a call, without its key. */
-
-static ngx_int_t
-ngx_http_sallyport_preflight(ngx_http_sallyport_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-
-    rc = NGX_DECLINED;
-
-    if (ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON) {
-        rc = ngx_http_sallyport_options(ctx);
-    }
-
-    return (rc == NGX_DECLINED) ? ngx_http_sallyport_run(ctx) : rc;
 }
 
 
@@ -332,7 +314,7 @@ ngx_http_sallyport_has_body(ngx_http_sallyport_ctx_t *ctx)
     r = ctx->request;
     route = sp_route(ctx->facts.route);
 
-    return (route != NULL && route->body == SP_BODY_JSON)
+    return (route != NULL && route->body != SP_BODY_NONE)
            || r->headers_in.chunked
            || r->headers_in.content_length_n > 0
            || r->request_body != NULL;

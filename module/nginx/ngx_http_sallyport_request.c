@@ -324,7 +324,8 @@ ngx_http_sallyport_read_body_head(ngx_http_sallyport_ctx_t *ctx,
     }
 
     if (seen->coding == SP_CODING_OTHER
-        || route->body == SP_BODY_MULTIPART || !sp_body_type_ok(type)
+        || !(route->body == SP_BODY_MULTIPART ? sp_multipart_type_ok(type)
+                                              : sp_body_type_ok(type))
         || (seen->coding != SP_CODING_IDENTITY
             && ngx_http_sallyport_decode_expect(ctx, seen->encoded,
                                                 seen->coding)

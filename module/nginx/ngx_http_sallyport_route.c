@@ -22,6 +22,7 @@ typedef struct {
 static sp_route_rc_t ngx_http_sallyport_target(ngx_http_request_t *r,
     ngx_http_sallyport_target_t *target);
 static sp_method_t ngx_http_sallyport_method(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sallyport_options(ngx_http_sallyport_ctx_t *ctx);
 static ngx_int_t ngx_http_sallyport_options_send(ngx_http_request_t *r,
     u_char *allow, size_t len);
 
@@ -140,12 +141,29 @@ ngx_http_sallyport_method(ngx_http_request_t *r)
 }
 
 
+/* Browsers ask before a call, without its key. */
+
+ngx_int_t
+ngx_http_sallyport_preflight(ngx_http_sallyport_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_DECLINED;
+
+    if (ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON) {
+        rc = ngx_http_sallyport_options(ctx);
+    }
+
+    return (rc == NGX_DECLINED) ? ngx_http_sallyport_run(ctx) : rc;
+}
+
+
 /*
  * Nothing is decided here, so nothing is recorded: what a path's methods are
  * says the manual, too.
  */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_sallyport_options(ngx_http_sallyport_ctx_t *ctx)
 {
     int                           i, route;

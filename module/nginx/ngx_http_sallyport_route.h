@@ -20,9 +20,9 @@ void ngx_http_sallyport_read_route(ngx_http_sallyport_ctx_t *ctx,
 
 /*
  * Answers OPTIONS for a path that is served, by itself and without a grant to
- * other origins. NGX_DECLINED: there is no such path, judge it.
+ * other origins; in observe mode and for other paths the request is judged.
  */
-ngx_int_t ngx_http_sallyport_options(ngx_http_sallyport_ctx_t *ctx);
+ngx_int_t ngx_http_sallyport_preflight(ngx_http_sallyport_ctx_t *ctx);
 
 
 #endif /* NGX_HTTP_SALLYPORT_ROUTE_H */

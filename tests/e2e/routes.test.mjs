@@ -148,11 +148,13 @@ for (const [target, body, status, model] of [
 }
 
 
-test('a form is refused, and a closed call like one that is none', async () => {
-    const form = await post('/v1/audio/transcriptions', 'x', { headers: {
-        'Content-Type': 'multipart/form-data; boundary=a' } });
+test('no form, and a closed call like one that is none', async () => {
+    const call = (type) => post('/v1/audio/transcriptions', 'x',
+        { headers: { 'Content-Type': type } });
 
-    assert.equal(form.status, 415);
+    assert.equal((await call('multipart/form-data; boundary=a')).status, 400);
+    assert.equal((await call('multipart/form-data')).status, 415);
+    assert.equal((await call('application/json')).status, 415);
 
     const list = { key: 'sk-acme', method: 'GET' };
 

@@ -12,7 +12,6 @@
 
 
 static sp_rc_t sp_body_assume(sp_body_t *body);
-static sp_rc_t sp_body_form(sp_body_t *body);
 
 
 void
@@ -36,6 +35,8 @@ sp_body_init(sp_body_t *body, const sp_route_t *route)
     body->has_tokens = 0;
     body->multi = 0;
     body->nameless = 0;
+    body->asked = 0;
+    body->formed = 0;
     body->max_tokens = 0;
     body->factor = 1;
     body->nmodels = 0;
@@ -62,6 +63,8 @@ sp_body_ask_user(sp_body_t *body)
         body->error = SP_BODY_BAD_JSON;
         return;
     }
+
+    body->asked = 1;
 
     sp_json_init(&body->json, table, sp_body_on_value, body);
 }
@@ -97,7 +100,7 @@ sp_body_feed(sp_body_t *body, const unsigned char *data, size_t len)
     }
 
     if (body->route->body == SP_BODY_MULTIPART) {
-        return sp_body_form(body);
+        return sp_body_form_feed(body, data, len);
     }
 
     if (body->route->body != SP_BODY_JSON) {
@@ -124,17 +127,25 @@ sp_body_finish(sp_body_t *body)
         return SP_ERROR;
     }
 
-    if (body->route->body == SP_BODY_MULTIPART) {
-        return sp_body_form(body);
-    }
+    switch (body->route->body) {
 
-    if (body->route->body != SP_BODY_JSON) {
+    case SP_BODY_NONE:
         return SP_OK;
-    }
 
-    if (sp_json_finish(&body->json) != SP_OK) {
-        body->error = SP_BODY_BAD_JSON;
-        return SP_ERROR;
+    case SP_BODY_MULTIPART:
+
+        if (sp_body_form_finish(body) != SP_OK) {
+            return SP_ERROR;
+        }
+
+        break;
+
+    default: /* SP_BODY_JSON */
+
+        if (sp_json_finish(&body->json) != SP_OK) {
+            body->error = SP_BODY_BAD_JSON;
+            return SP_ERROR;
+        }
     }
 
     if (body->nameless) {
@@ -163,16 +174,6 @@ sp_body_finish(sp_body_t *body)
     }
 
     return SP_OK;
-}
-
-
-/* Whatever is in it, or that nothing is. */
-
-static sp_rc_t
-sp_body_form(sp_body_t *body)
-{
-    return sp_body_fail(body, SP_BODY_UNEXPECTED, NULL,
-                        "what is in a form cannot be judged");
 }
 
 
@@ -229,6 +230,9 @@ sp_body_strerror(const sp_body_t *body)
 
     case SP_BODY_BAD_JSON:
         return sp_json_strerror(body->json.error);
+
+    case SP_BODY_BAD_FORM:
+        return body->form.error;
 
     case SP_BODY_TOO_MANY:
         return "too many models in one request";

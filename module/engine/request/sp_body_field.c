@@ -198,6 +198,10 @@ static const sp_body_field_t  sp_body_fields[] = {
 };
 
 
+_Static_assert(sp_nelts(sp_body_fields) <= SP_BODY_ONCE,
+               "a form keeps a bit for each");
+
+
 /*
  * Written once, by the constructor below, before anybody can read them; from
  * then on they are as constant as the table that they come from.
@@ -243,6 +247,13 @@ const sp_json_table_t *
 sp_body_table(sp_dialect_t dialect, unsigned user)
 {
     return sp_body_tables[dialect][user];
+}
+
+
+const sp_body_field_t *
+sp_body_field(size_t i)
+{
+    return i < sp_nelts(sp_body_fields) ? &sp_body_fields[i] : NULL;
 }
 
 

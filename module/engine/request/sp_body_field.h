@@ -14,6 +14,10 @@
 #include "sp_body.h"
 
 
+#define SP_BODY_ONCE     120    /* rows, at most; and the bits of */
+#define SP_BODY_SINGLES  8      /* fields of forms that are in none */
+
+
 typedef struct sp_body_field_s  sp_body_field_t;
 
 typedef sp_rc_t (*sp_body_field_pt)(sp_body_t *body,
@@ -36,6 +40,9 @@ struct sp_body_field_s {
  */
 const sp_json_table_t *sp_body_table(sp_dialect_t dialect, unsigned user);
 
+/* The rows of the table; NULL behind the last. */
+const sp_body_field_t *sp_body_field(size_t i);
+
 /* Judges a watched value; "ctx" is the body. */
 sp_rc_t sp_body_on_value(void *ctx, int id, const sp_json_value_t *value);
 
@@ -48,6 +55,13 @@ sp_rc_t sp_body_fail(sp_body_t *body, sp_body_error_t error,
  * SP_ERROR: there is no room.
  */
 sp_rc_t sp_body_put(sp_body_t *body, sp_str_t name, int *index);
+
+
+/* sp_body_form.c: what sp_body_feed() and sp_body_finish() do with a form. */
+
+sp_rc_t sp_body_form_feed(sp_body_t *body, const unsigned char *data,
+    size_t len);
+sp_rc_t sp_body_form_finish(sp_body_t *body);
 
 
 /* sp_body_judge.c */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 
-static sp_rc_t sp_multipart_boundary(sp_multipart_t *mp, sp_str_t type);
+static sp_rc_t sp_multipart_boundary(sp_str_t type, sp_str_t *boundary);
 static int sp_multipart_bchar(unsigned char c);
 static int sp_multipart_alnum(unsigned char c);
 static void sp_multipart_failures(sp_multipart_t *mp);
@@ -37,6 +37,8 @@ sp_rc_t
 sp_multipart_init(sp_multipart_t *mp, sp_str_t content_type,
     sp_multipart_pt on_field, void *ctx)
 {
+    sp_str_t  boundary;
+
     mp->state = SP_MULTIPART_START;
     mp->error = NULL;
     mp->on_field = on_field;
@@ -47,11 +49,15 @@ sp_multipart_init(sp_multipart_t *mp, sp_str_t content_type,
     mp->data_len = 0;
     mp->pattern_len = 0;
 
-    if (sp_multipart_boundary(mp, content_type) != SP_OK) {
+    if (sp_multipart_boundary(content_type, &boundary) != SP_OK) {
         return sp_multipart_fail(mp, "Content-Type must be multipart/form-data"
                                  " with one boundary, of 1 to 70 letters, "
                                  "digits or '()+_,-./:=?");
     }
+
+    mp->pattern[0] = mp->pattern[1] = '-';
+    memcpy(mp->pattern + 2, boundary.data, boundary.len);
+    mp->pattern_len = boundary.len + 2;
 
     sp_multipart_failures(mp);
 
@@ -59,8 +65,17 @@ sp_multipart_init(sp_multipart_t *mp, sp_str_t content_type,
 }
 
 
+int
+sp_multipart_type_ok(sp_str_t content_type)
+{
+    sp_str_t  boundary;
+
+    return sp_multipart_boundary(content_type, &boundary) == SP_OK;
+}
+
+
 static sp_rc_t
-sp_multipart_boundary(sp_multipart_t *mp, sp_str_t type)
+sp_multipart_boundary(sp_str_t type, sp_str_t *boundary)
 {
     size_t  i, n;
     int     quoted;
@@ -112,11 +127,10 @@ sp_multipart_boundary(sp_multipart_t *mp, sp_str_t type)
         return SP_ERROR;
     }
 
-    mp->pattern[0] = mp->pattern[1] = '-';
-    mp->pattern_len = n + 2;
+    boundary->data = type.data + i;
+    boundary->len = n;
 
     while (n-- > 0) {
-        mp->pattern[2 + n] = type.data[i + n];
 
         if (!sp_multipart_bchar(type.data[i + n])) {
             return SP_ERROR;
@@ -583,6 +597,7 @@ sp_multipart_part_end(sp_multipart_t *mp)
     field.name.data = mp->name;
     field.name.len = mp->name_len;
     field.file = mp->file;
+    field.typed = mp->typed;
     field.whole = !mp->file && len <= SP_MULTIPART_VALUE;
     field.value.data = mp->value;
     field.value.len = field.whole ? (size_t) len : 0;
