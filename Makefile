@@ -256,7 +256,14 @@ stop: ## ends what `make run` started
 # Tests.
 
 TEST_DEPS := $(MODULE) $(CLI) $(GEO) $(BUILD)/npm/tests/installed \
-             $(BUILD)/yaml-tree
+             $(BUILD)/yaml-tree $(BUILD)/panel/judge \
+             $(BUILD)/panel/read_jansson
+
+$(BUILD)/panel/%: tests/panel/%.c $(LIB)
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	$(Q)$(CC) $(SP_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed \
+	    -ljansson $(ENGINE_LIBS)
 
 $(BUILD)/yaml-tree: tests/reference/yaml_tree.c $(LIB)
 	@echo "  cc    $@"

@@ -38,7 +38,8 @@ typedef enum {
     SP_JSON_UTF8,            /* BOM, invalid or overlong UTF-8, surrogate */
     SP_JSON_DEEP,
     SP_JSON_DUPLICATE,       /* a watched key twice in one object */
-    SP_JSON_TWIN,            /* a key that folds to a watched one, not equal */
+    SP_JSON_TWIN,            /* a key that folds to a watched one, not equal;
+                                or one with a NUL where some are watched */
     SP_JSON_LONG,            /* a watched text over SP_JSON_TEXT */
     SP_JSON_REFUSED,         /* the value callback said no */
     SP_JSON_TRUNCATED        /* ended before the object did */

@@ -84,7 +84,7 @@ const BODIES = [
         Buffer.from('{"model":"small","user":"'), Buffer.from([0xff]),
         Buffer.from('"}')])],
     ['a NUL in the model', 400, '{"model":"small\\u0000frontier"}'],
-    ['a NUL behind the key', 404, '{"model":"smaller","model\\u0000":"x"}'],
+    ['a NUL behind the key', 400, '{"model":"small","model\\u0000":"x"}'],
     ['a raw NUL at the end', 400, small + '\0'],
     ['a raw line feed in a string', 400, '{"model":"small","user":"\n"}'],
     ['a form feed', 400, '{\f"model":"small"}'],

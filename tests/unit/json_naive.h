@@ -299,6 +299,36 @@ naive_fold(const unsigned char *key, size_t len, char *out)
 }
 
 
+/* Some key of an object there is watched. */
+
+static int
+naive_watched(const char *path)
+{
+    size_t       i, plen;
+    const char  *rest;
+
+    plen = strlen(path);
+
+    for (i = 0; i < sp_nelts(watches); i++) {
+        rest = watches[i].path;
+
+        if (plen != 0) {
+            if (strncmp(rest, path, plen) != 0 || rest[plen] != '/') {
+                continue;
+            }
+
+            rest += plen + 1;
+        }
+
+        if (*rest != '*') {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* 0: a duplicate or a twin; 1: watched, "child" set; 2: not watched. */
 
 static int
@@ -307,6 +337,10 @@ naive_key(naive_t *n, const char *path, char *child, uint32_t *seen)
     char        folded[1024], wfolded[64], segment[64];
     size_t      i, plen, slen;
     const char *rest;
+
+    if (memchr(n->buf, 0, n->len) != NULL) {
+        return naive_watched(path) ? 0 : 2;
+    }
 
     if (n->len > 512) {
         return 2;

@@ -37,6 +37,9 @@ test_traps(void **state)
         t("{\"x\":\"\x7f\"}", SP_JSON_FINE),
         t("{\"x\":[1E400,-0,-0.0e-0,0e+1,9.0]}", SP_JSON_FINE),
 
+        t("{\"model\\u0000\":\"b\"}", SP_JSON_TWIN),
+        t("{\"x\\u0000\":\"b\"}", SP_JSON_TWIN),
+        t("{\"x\":{\"model\\u0000\":\"b\"}}", SP_JSON_FINE),
         t("{\"model\":\"a\",\"model\":\"b\"}", SP_JSON_DUPLICATE),
         t("{\"model\":\"a\",\"mod\\u0065l\":\"b\"}", SP_JSON_DUPLICATE),
         t("{\"model\":\"a\",\"model\":null}", SP_JSON_DUPLICATE),

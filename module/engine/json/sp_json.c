@@ -319,7 +319,7 @@ sp_json_strerror(sp_json_error_t error)
         [SP_JSON_UTF8] = "not valid UTF-8, or a lone surrogate",
         [SP_JSON_DEEP] = "nested too deeply",
         [SP_JSON_DUPLICATE] = "duplicate key",
-        [SP_JSON_TWIN] = "key that differs from a known one only by case",
+        [SP_JSON_TWIN] = "key that some readers take for a known one",
         [SP_JSON_LONG] = "value too long",
         [SP_JSON_REFUSED] = "value refused",
         [SP_JSON_TRUNCATED] = "ends before the object does"

@@ -65,6 +65,7 @@ enum {
 #define SP_JSON_F_COLLECT  1    /* into json->text */
 #define SP_JSON_F_KEY      2
 #define SP_JSON_F_OVER     4    /* a key too long to be a watched one */
+#define SP_JSON_F_NUL      8    /* a key that ends early to readers in C */
 
 
 #define sp_json_space(c)                                                      \

@@ -324,10 +324,12 @@ sp_json_string_end(sp_json_t *json, sp_json_pos_t p, const unsigned char *text,
         json->state = SP_JSON_S_COLON;
         json->node = -1;
 
-        if ((json->flags & (SP_JSON_F_COLLECT | SP_JSON_F_OVER))
+        if ((json->flags & (SP_JSON_F_COLLECT | SP_JSON_F_OVER
+                            | SP_JSON_F_NUL))
             != SP_JSON_F_COLLECT)
         {
-            return p + 1;
+            return (json->flags & SP_JSON_F_NUL) == 0
+                   ? p + 1 : sp_json_fail(json, p, SP_JSON_TWIN);
         }
 
         error = sp_json_key(json, text, len);
@@ -506,6 +508,10 @@ sp_json_append_code(sp_json_t *json, uint32_t code)
 
     if ((json->flags & SP_JSON_F_COLLECT) == 0) {
         return -1;
+    }
+
+    if (code == 0 && (json->flags & SP_JSON_F_KEY)) {
+        json->flags |= SP_JSON_F_NUL;
     }
 
     if (code < 0x80) {
