@@ -4,9 +4,9 @@
 // lengths and chunks, pipelines, upgrades, HTTP/2 by hand.
 
 import assert from 'node:assert/strict';
-import { FROM } from './lib/harness.mjs';
 import { attacked, attack, refused, raw, request, statuses, idsOf, g,
     small, frontier } from './lib/attack.mjs';
+import { h2, PSEUDO, FIELDS } from './lib/h2.mjs';
 
 attacked();
 
@@ -225,56 +225,7 @@ for (const value of ['websocket', 'WebSocket', 'h2c, websocket',
 }
 
 
-// HTTP/2 by hand: the client library refuses to be this rude.
-
-const frame = (type, flags, stream, payload) => {
-    const head = Buffer.alloc(9);
-
-    head.writeUIntBE(payload.length, 0, 3);
-    head[3] = type;
-    head[4] = flags;
-    head.writeUInt32BE(stream, 5);
-
-    return Buffer.concat([head, payload]);
-};
-
-const number = (n, bits) => {
-    const most = (1 << bits) - 1;
-    const bytes = [Math.min(n, most)];
-
-    for (let rest = n - most; n >= most && rest >= 0; rest >>= 7) {
-        bytes.push(rest > 127 ? rest & 127 | 128 : rest);
-
-        if (rest < 128) {
-            break;
-        }
-    }
-
-    return Buffer.from(bytes);
-};
-
-const literal = ([name, value]) => Buffer.concat([Buffer.from([0]),
-    number(name.length, 7), Buffer.from(name, 'latin1'),
-    number(value.length, 7), Buffer.from(value, 'latin1')]);
-
-const PSEUDO = [[':method', 'POST'], [':scheme', 'http'], [':path', P],
-    [':authority', 'gate']];
-const FIELDS = [['content-type', 'application/json'],
-    ['x-forwarded-for', FROM.US], ['authorization', 'Bearer sk-low']];
-
-// One stream; resolves when the server ends the connection or the stream.
-function h2(headers, body = small, { padded = false } = {}) {
-    const settings = frame(4, 0, 0, Buffer.alloc(0));
-    const head = frame(1, body === null ? 5 : 4, 1,
-        Buffer.concat(headers.map(literal)));
-    const data = body === null ? Buffer.alloc(0)
-        : padded ? frame(0, 9, 1, Buffer.concat([Buffer.from([7]),
-            Buffer.from(body), Buffer.alloc(7)]))
-            : frame(0, 1, 1, Buffer.from(body));
-
-    return raw(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-        settings, head, data]), { port: g.h2Port, ms: 250 });
-}
+// HTTP/2 by hand.
 
 attack('HTTP/2: the same request without tricks is served',
     async (arrived) => {

@@ -64,9 +64,10 @@ export function attack(title, run) {
 }
 
 
-// Sends bytes, resolves with what comes until the server closes; a server
-// that waits for more gets "ms".
-export function raw(bytes, { port = g.port, ms = 1500, end = false } = {}) {
+// Sends bytes, resolves with what comes until the server closes, or "whole"
+// says that it is all; a server that waits for more gets "ms".
+export function raw(bytes, { port = g.port, ms = 1500, end = false,
+    whole = () => false } = {}) {
     return new Promise((resolve) => {
         const socket = net.connect(port, '127.0.0.1');
         const got = [];
@@ -77,7 +78,10 @@ export function raw(bytes, { port = g.port, ms = 1500, end = false } = {}) {
         };
         const timer = setTimeout(done, ms);
 
-        socket.on('data', (data) => got.push(data));
+        socket.on('data', (data) => {
+            got.push(data);
+            whole(Buffer.concat(got)) && done();
+        });
         socket.on('close', done);
         socket.on('error', done);
         end ? socket.end(bytes) : socket.write(bytes);
