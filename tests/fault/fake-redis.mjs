@@ -271,7 +271,8 @@ function announce(fake) {
 //   connections  Set of Connection; trackers() those that track
 //   peak         most look-ups of records that waited for a reply at once
 //   hook         async (words, connection) => what to send: text, Buffer, or
-//                undefined for the honest reply, null for none at all
+//                undefined for the honest reply, null for none at all, from
+//                there on: the connection is deaf
 //   greet        script of connections that come
 //   accept       (connection) => false: this one is reset at once
 //   silent       changes are not announced
@@ -301,6 +302,11 @@ export async function startFakeRedis() {
 
         if (isRecord(words)) {
             waiting--;
+        }
+
+        // Replies go by their order: behind one that never comes, none may.
+        if (text === null) {
+            c.script.deaf = true;
         }
 
         if (text !== null && !c.socket.destroyed) {
