@@ -86,6 +86,9 @@ typedef struct {
     uint64_t     out_bytes;
     uint64_t     duration_ms;
     const char  *end;            /* complete, client_abort, upstream_error… */
+    sp_str_t     cut;            /* reason for which it was cut, or empty; */
+    sp_str_t     rule;           /* and the rule; 64 bytes each at most */
+    unsigned     told:1;         /* the client was told so */
 } sp_settle_t;
 
 

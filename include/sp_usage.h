@@ -38,6 +38,7 @@ typedef enum {
     SP_USAGE_WRITTEN,
     SP_USAGE_OUT,                /* completion_tokens, output_tokens */
     SP_USAGE_THOUGHTS,           /* Gemini: beside OUT */
+    SP_USAGE_SEQUENCE,           /* OpenAI responses: of the event */
     SP_USAGE_COUNTS
 } sp_usage_count_t;
 
@@ -102,6 +103,13 @@ sp_rc_t sp_usage_use(const sp_usage_t *usage, sp_use_t *use);
  * of a stream, and one for four bytes by which it is longer than the shortest.
  */
 uint64_t sp_usage_guess(const sp_usage_t *usage);
+
+
+/* The number after that of the last event; 0 where they have none. */
+uint32_t sp_usage_sequence(const sp_usage_t *usage);
+
+/* 1 if what was read ends with the end of a frame; of SP_USAGE_FRAMES. */
+int sp_usage_whole(const sp_usage_t *usage);
 
 
 #endif /* SP_USAGE_H */

@@ -54,6 +54,8 @@ typedef struct ngx_http_sallyport_meters_s    ngx_http_sallyport_meters_t;
 typedef struct ngx_http_sallyport_held_s      ngx_http_sallyport_held_t;
 typedef struct ngx_http_sallyport_rewritten_s ngx_http_sallyport_rewritten_t;
 typedef struct ngx_http_sallyport_hide_s      ngx_http_sallyport_hide_t;
+typedef struct ngx_http_sallyport_run_s       ngx_http_sallyport_run_t;
+typedef struct ngx_http_sallyport_cut_s       ngx_http_sallyport_cut_t;
 
 
 /* 128 bits that stand for an identity; nobody outside can choose them. */
@@ -242,6 +244,7 @@ typedef enum {
     NGX_HTTP_SALLYPORT_C_AUDIT_RECORDS,
     NGX_HTTP_SALLYPORT_C_AUDIT_FAILED,
     NGX_HTTP_SALLYPORT_C_SETTLED,
+    NGX_HTTP_SALLYPORT_C_CUT,            /* allowed, and ended */
     NGX_HTTP_SALLYPORT_COUNTERS
 } ngx_http_sallyport_counter_t;
 
@@ -397,6 +400,10 @@ struct ngx_http_sallyport_ctx_s {
     ngx_http_sallyport_held_t      *held;            /* to be settled */
     ngx_http_sallyport_rewritten_t *rewritten;       /* the body is ours */
     ngx_http_sallyport_hide_t      *hide;            /* of the answer */
+    ngx_http_sallyport_run_t       *run;             /* of running.h, as */
+    ngx_http_sallyport_cut_t       *cut;             /* are these: ended */
+    ngx_queue_t                     running;
+    ngx_msec_t                      visited;
     ngx_http_sallyport_ctx_t       *next;            /* of those at rest */
     ngx_http_sallyport_sent_t       sent;            /* of headers_set */
     ngx_str_t                       account_id;      /* once a key is found */
@@ -425,6 +432,7 @@ struct ngx_http_sallyport_ctx_s {
     unsigned                        hints:2;         /* SP_HINT_* */
     unsigned                        cleanup_set:1;
     unsigned                        pooled:1;        /* goes back to rest */
+    unsigned                        runs:1;          /* is in that list */
 
     sp_facts_t                      facts;
     ngx_http_sallyport_trust_t      trust;           /* in the records */

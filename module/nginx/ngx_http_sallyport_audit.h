@@ -64,6 +64,7 @@ struct ngx_http_sallyport_settle_s {
     sp_settle_t                   record;
     size_t                        id_len;
     u_char                        id[SP_ID_TEXT_LEN];
+    u_char                        words[2][64];  /* of what was cut */
     unsigned                      leaving:1;   /* the worker goes first */
 };
 
@@ -170,6 +171,9 @@ struct ngx_http_sallyport_audit_s {
 
 struct ngx_http_sallyport_answered_s {
     sp_usage_t                   *usage;       /* NULL: nothing to read */
+    sp_usage_form_t               form;        /* if it is a stream */
+    u_char                        tail[3];     /* its last bytes, 0: none */
+    unsigned                      stream:1;
     unsigned                      last:1;      /* the end of it has passed */
 };
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_sallyport_meter.h"
+#include "ngx_http_sallyport_running.h"
 
 
 static void ngx_http_sallyport_cleanup_ctx(void *data);
@@ -160,6 +161,7 @@ ngx_http_sallyport_cleanup_ctx(void *data)
         ngx_http_sallyport_record_cancel(&ctx->waiter);
     }
 
+    ngx_http_sallyport_running_remove(ctx);
     ngx_http_sallyport_held_settle(ctx);
     ngx_http_sallyport_lane_leave(ctx);
     ngx_http_sallyport_record_release(&ctx->waiter);

@@ -12,6 +12,7 @@
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_rewrite.h"
 #include "ngx_http_sallyport_route.h"
+#include "ngx_http_sallyport_running.h"
 #include "ngx_http_sallyport_store.h"
 
 
@@ -424,6 +425,7 @@ ngx_http_sallyport_conclude(ngx_http_sallyport_ctx_t *ctx)
 
     if (ctx->verdict.decision == SP_VERDICT_ALLOW) {
         ngx_http_sallyport_judged(ctx);
+        ngx_http_sallyport_running_add(ctx);
         ctx->state = NGX_HTTP_SALLYPORT_S_ALLOWED;
         return ngx_http_sallyport_held_delay(ctx);
     }
@@ -577,7 +579,7 @@ ngx_http_sallyport_log_handler(ngx_http_request_t *r)
     }
 
     if (ctx != NULL && ctx->recorded && !ctx->settled
-        && ctx->verdict.decision == SP_VERDICT_ALLOW)
+        && (ctx->verdict.decision == SP_VERDICT_ALLOW || ctx->cut != NULL))
     {
         ngx_http_sallyport_audit_settle(ctx);
     }

@@ -214,6 +214,13 @@ ngx_http_sallyport_hide_sent(ngx_http_sallyport_ctx_t *ctx, ngx_chain_t *out)
 }
 
 
+ngx_uint_t
+ngx_http_sallyport_hide_whole(ngx_http_sallyport_ctx_t *ctx)
+{
+    return !ctx->hide->passes;
+}
+
+
 static ngx_int_t
 ngx_http_sallyport_hide_bytes(ngx_http_request_t *r,
     ngx_http_sallyport_hide_t *hide, u_char *pos, u_char *last,

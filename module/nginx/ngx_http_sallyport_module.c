@@ -12,6 +12,7 @@
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_directives.h"
 #include "ngx_http_sallyport_follow.h"
+#include "ngx_http_sallyport_running.h"
 
 
 static ngx_int_t ngx_http_sallyport_preconfiguration(ngx_conf_t *cf);
@@ -494,6 +495,8 @@ ngx_http_sallyport_init_process(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_sallyport_running_init_process(cycle);
 
     audits = smcf->audits.elts;
 

@@ -9,6 +9,7 @@
 
 #include "ngx_http_sallyport_meter.h"
 #include "ngx_http_sallyport_rewrite.h"
+#include "ngx_http_sallyport_running.h"
 
 
 static ngx_uint_t ngx_http_sallyport_same_gate(
@@ -65,6 +66,7 @@ ngx_http_sallyport_redirected(ngx_http_request_t *r,
         ngx_http_sallyport_audit_settle(ctx);
     }
 
+    ngx_http_sallyport_running_remove(ctx);
     ngx_http_sallyport_held_settle(ctx);
     ngx_http_sallyport_headers_restore(ctx);
     ngx_http_sallyport_rewrite_restore(ctx);

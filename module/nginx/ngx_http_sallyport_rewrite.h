@@ -60,6 +60,9 @@ ngx_int_t ngx_http_sallyport_hide_init(ngx_http_sallyport_ctx_t *ctx);
 ngx_int_t ngx_http_sallyport_hide(ngx_http_sallyport_ctx_t *ctx,
     ngx_chain_t *in, ngx_chain_t **out);
 
+/* 1 if no event has gone out by half. */
+ngx_uint_t ngx_http_sallyport_hide_whole(ngx_http_sallyport_ctx_t *ctx);
+
 /* What was sent on may be used again. */
 void ngx_http_sallyport_hide_sent(ngx_http_sallyport_ctx_t *ctx,
     ngx_chain_t *out);

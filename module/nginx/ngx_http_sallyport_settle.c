@@ -10,6 +10,7 @@
 
 #include "ngx_http_sallyport_audit.h"
 #include "ngx_http_sallyport_meter.h"
+#include "ngx_http_sallyport_running.h"
 
 
 #define NGX_HTTP_SALLYPORT_SETTLES  512    /* at rest */
@@ -19,6 +20,8 @@ static void ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_settle_t *settle);
 static ngx_uint_t ngx_http_sallyport_settle_attempts(ngx_http_request_t *r,
     ngx_uint_t first);
+static void ngx_http_sallyport_settle_cut(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_settle_t *settle);
 static const char *ngx_http_sallyport_settle_end(
     ngx_http_sallyport_ctx_t *ctx, ngx_uint_t status);
 static ngx_uint_t ngx_http_sallyport_settle_unanswered(ngx_http_request_t *r);
@@ -59,6 +62,8 @@ ngx_http_sallyport_settle_alloc(ngx_http_sallyport_ctx_t *ctx)
 
     settle->record.of.data = settle->id;
     settle->record.of.len = settle->id_len;
+    settle->record.cut.len = 0;
+    settle->record.rule.len = 0;
 
     return settle;
 }
@@ -173,6 +178,11 @@ ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
     record->attempts = (unsigned) ngx_http_sallyport_settle_attempted(ctx);
     record->sent = (record->attempts > 0);
     record->guessed = ctx->held != NULL && ctx->held->estimated;
+
+    if (ctx->cut != NULL) {
+        ngx_http_sallyport_settle_cut(ctx, settle);
+    }
+
     record->tokens_in = ctx->tokens_in;
     record->tokens_out = ctx->tokens_out;
 
@@ -186,6 +196,38 @@ ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
     record->end = settle->leaving
                   ? "worker_exit"
                   : ngx_http_sallyport_settle_end(ctx, record->status);
+}
+
+
+/*
+ * Why it was ended, kept for as long as the record is; and what was delivered,
+ * which the upstream had no time to say.
+ */
+
+static void
+ngx_http_sallyport_settle_cut(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_settle_t *settle)
+{
+    sp_settle_t               *record;
+    ngx_http_sallyport_cut_t  *cut;
+
+    cut = ctx->cut;
+    record = &settle->record;
+
+    ngx_memcpy(settle->words, cut->words, sizeof(cut->words));
+
+    record->cut.data = settle->words[0];
+    record->cut.len = cut->reason.len;
+    record->rule.data = settle->words[1];
+    record->rule.len = cut->rule.len;
+    record->told = cut->told;
+
+    if (ctx->tokens_out < 0 && ctx->answered != NULL
+        && ctx->answered->usage != NULL)
+    {
+        ctx->tokens_out = (int64_t) sp_usage_guess(ctx->answered->usage);
+        record->guessed = 1;
+    }
 }
 
 
@@ -240,6 +282,10 @@ ngx_http_sallyport_settle_end(ngx_http_sallyport_ctx_t *ctx,
 
     r = ctx->request;
     c = r->connection;
+
+    if (ctx->cut != NULL) {
+        return "cut";
+    }
 
     if (ctx->state == NGX_HTTP_SALLYPORT_S_REFUSED
         && ctx->slcf->mode == NGX_HTTP_SALLYPORT_ON)

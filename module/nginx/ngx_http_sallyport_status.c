@@ -109,7 +109,10 @@ static const ngx_http_sallyport_metric_t  ngx_http_sallyport_metrics[] = {
       NGX_HTTP_SALLYPORT_C_AUDIT_FAILED },
     { "sallyport_settled_total", NULL,
       "Recorded allows whose request has ended.",
-      NGX_HTTP_SALLYPORT_C_SETTLED }
+      NGX_HTTP_SALLYPORT_C_SETTLED },
+    { "sallyport_cut_total", NULL,
+      "Allowed requests that were ended, being allowed no more.",
+      NGX_HTTP_SALLYPORT_C_CUT }
 };
 
 

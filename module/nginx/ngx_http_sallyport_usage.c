@@ -10,6 +10,7 @@
 
 #include "ngx_http_sallyport_audit.h"
 #include "ngx_http_sallyport_rewrite.h"
+#include "ngx_http_sallyport_running.h"
 
 
 static ngx_int_t ngx_http_sallyport_header_filter(ngx_http_request_t *r);
@@ -19,6 +20,9 @@ static ngx_http_sallyport_ctx_t *ngx_http_sallyport_usage_ctx(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_sallyport_usage_form(ngx_http_request_t *r,
     sp_usage_form_t *form);
+static ngx_uint_t ngx_http_sallyport_usage_stream(ngx_http_request_t *r);
+static void ngx_http_sallyport_usage_tail(
+    ngx_http_sallyport_answered_t *answered, ngx_buf_t *b);
 static ngx_uint_t ngx_http_sallyport_usage_type(ngx_str_t *type,
     const char *name, size_t len);
 static ngx_uint_t ngx_http_sallyport_usage_named(ngx_conf_t *cf);
@@ -85,15 +89,20 @@ ngx_http_sallyport_usage_named(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_sallyport_header_filter(ngx_http_request_t *r)
 {
+    ngx_uint_t                      metered;
     sp_usage_form_t                 form;
     ngx_http_sallyport_ctx_t       *ctx;
     ngx_http_sallyport_answered_t  *answered;
 
     ctx = ngx_http_sallyport_usage_ctx(r);
 
-    if (ctx == NULL
-        || (!ctx->recorded && !ctx->smcf->tokens_named && ctx->held == NULL))
-    {
+    if (ctx == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    metered = ctx->recorded || ctx->smcf->tokens_named || ctx->held != NULL;
+
+    if (!metered && !ngx_http_sallyport_usage_stream(r)) {
         return ngx_http_next_header_filter(r);
     }
 
@@ -104,14 +113,25 @@ ngx_http_sallyport_header_filter(ngx_http_request_t *r)
 
     if (ngx_http_sallyport_usage_form(r, &form) == NGX_OK) {
 
+        answered->form = form;
+        answered->stream = (form != SP_USAGE_JSON);
+        r->filter_need_in_memory = 1;
+
+        /* of frames only their reader knows where one ends */
+
+        metered |= (form == SP_USAGE_FRAMES);
+
+    } else {
+        metered = 0;
+    }
+
+    if (metered) {
         answered->usage = ngx_palloc(r->pool, sizeof(sp_usage_t));
         if (answered->usage == NULL) {
             return NGX_ERROR;
         }
 
         sp_usage_init(answered->usage, &ngx_http_sallyport_usage_table, form);
-
-        r->filter_need_in_memory = 1;
 
         if (ctx->asked_usage && form == SP_USAGE_SSE
             && ngx_http_sallyport_hide_init(ctx) != NGX_OK)
@@ -155,8 +175,15 @@ ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
         b = cl->buf;
 
-        if (usage && ngx_buf_in_memory(b) && b->last > b->pos) {
-            sp_usage_feed(usage, b->pos, (size_t) (b->last - b->pos));
+        if (ngx_buf_in_memory(b) && b->last > b->pos) {
+
+            if (usage) {
+                sp_usage_feed(usage, b->pos, (size_t) (b->last - b->pos));
+            }
+
+            if (answered->stream) {
+                ngx_http_sallyport_usage_tail(answered, b);
+            }
         }
 
         if (b->last_buf) {
@@ -175,6 +202,12 @@ ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         ctx->tokens_out = sp_usage_out(usage);
     }
 
+    /* it waits for the end of an event */
+
+    if (ctx->cut != NULL) {
+        ngx_http_sallyport_running_soon(ctx);
+    }
+
     if (ctx->hide == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
@@ -188,6 +221,58 @@ ngx_http_sallyport_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_http_sallyport_hide_sent(ctx, out);
 
     return rc;
+}
+
+
+static void
+ngx_http_sallyport_usage_tail(ngx_http_sallyport_answered_t *answered,
+    ngx_buf_t *b)
+{
+    size_t  n;
+
+    n = ngx_min((size_t) (b->last - b->pos), sizeof(answered->tail));
+
+    ngx_memmove(answered->tail, answered->tail + n,
+                sizeof(answered->tail) - n);
+    ngx_memcpy(answered->tail + sizeof(answered->tail) - n, b->last - n, n);
+}
+
+
+/* A line feed, a carriage return or both end a line; an empty one an event. */
+
+ngx_uint_t
+ngx_http_sallyport_usage_whole(ngx_http_sallyport_ctx_t *ctx)
+{
+    u_char  *tail;
+
+    tail = ctx->answered->tail;
+
+    if (ctx->answered->form == SP_USAGE_FRAMES) {
+        return (ngx_uint_t) sp_usage_whole(ctx->answered->usage);
+    }
+
+    if (ctx->hide != NULL) {
+        return ngx_http_sallyport_hide_whole(ctx);
+    }
+
+    if (tail[2] == '\0') {
+        return 1;
+    }
+
+    if (ctx->answered->form == SP_USAGE_LINES) {
+        return tail[2] == '\n';
+    }
+
+    return (tail[2] == '\n'
+            && (tail[1] == '\n' || (tail[1] == '\r' && tail[0] == '\n')))
+           || (tail[2] == '\r' && tail[1] == '\r');
+}
+
+
+ngx_int_t
+ngx_http_sallyport_usage_out(ngx_http_request_t *r, ngx_chain_t *out)
+{
+    return ngx_http_next_body_filter(r, out);
 }
 
 
@@ -212,6 +297,23 @@ ngx_http_sallyport_usage_ctx(ngx_http_request_t *r)
     }
 
     return ctx;
+}
+
+
+/* 1 unless it is what most answers are. */
+
+static ngx_uint_t
+ngx_http_sallyport_usage_stream(ngx_http_request_t *r)
+{
+    ngx_str_t  *type;
+
+    static const char  json[] = "application/json";
+
+    type = &r->headers_out.content_type;
+
+    return r == r->main
+           && (type->len != sizeof(json) - 1
+               || ngx_memcmp(type->data, json, sizeof(json) - 1) != 0);
 }
 
 

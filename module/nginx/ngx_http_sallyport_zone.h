@@ -36,7 +36,7 @@
 
 
 #define NGX_HTTP_SALLYPORT_ZONE_MAGIC    0x53505a4fu   /* "SPZO" */
-#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   4             /* grows with each */
+#define NGX_HTTP_SALLYPORT_ZONE_LAYOUT   5             /* grows with each */
 #define NGX_HTTP_SALLYPORT_ZONE_MIN      (1024 * 1024)
 #define NGX_HTTP_SALLYPORT_WAYS          8
 #define NGX_HTTP_SALLYPORT_LINE          64            /* bytes, cache line */

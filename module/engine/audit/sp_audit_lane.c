@@ -127,6 +127,20 @@ sp_audit_settle(const sp_settle_t *settle, sp_audit_keep_t *keep,
     p = sp_put_uint(p, settle->duration_ms);
     p = sp_put_lit(p, ",\"end\":");
     p = sp_put_word(p, settle->end == NULL ? "unknown" : settle->end);
+
+    if (settle->cut.len != 0) {
+        p = sp_put_lit(p, ",\"cut\":{\"reason\":");
+        p = sp_put_text(p, settle->cut, SP_AUDIT_TEXT);
+
+        if (settle->rule.len != 0) {
+            p = sp_put_lit(p, ",\"rule\":");
+            p = sp_put_text(p, settle->rule, SP_AUDIT_TEXT);
+        }
+
+        p = settle->told ? sp_put_lit(p, ",\"told\":true}")
+                         : sp_put_lit(p, ",\"told\":false}");
+    }
+
     *p++ = '}';
 
     return (size_t) (p - buf);

@@ -51,6 +51,7 @@ static const sp_json_watch_t  sp_usage_watches[] = {
 
     /* OpenAI responses: response.completed, .incomplete, .failed */
     sp_usage_responses("response/usage/"),
+    { "sequence_number", SP_USAGE_SEQUENCE },
 
     /*
      * Anthropic message_start. Its output_tokens is where the count begins,
@@ -308,6 +309,24 @@ sp_usage_guess(const sp_usage_t *usage)
 
     return usage->events
            + (usage->values - usage->events * usage->least) / 4;
+}
+
+
+uint32_t
+sp_usage_sequence(const sp_usage_t *usage)
+{
+    int64_t  last;
+
+    last = usage->count[SP_USAGE_SEQUENCE];
+
+    return last < 0 || last >= UINT32_MAX ? 0 : (uint32_t) last + 1;
+}
+
+
+int
+sp_usage_whole(const sp_usage_t *usage)
+{
+    return usage->prelude == 0 && !usage->finished;
 }
 
 
