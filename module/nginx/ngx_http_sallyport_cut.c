@@ -25,7 +25,7 @@ static ngx_uint_t ngx_http_sallyport_cut_speaks(sp_dialect_t dialect,
 static void ngx_http_sallyport_cut_answer(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_edition_t *edition, const sp_verdict_t *verdict);
 static ngx_int_t ngx_http_sallyport_cut_tell(ngx_http_sallyport_ctx_t *ctx);
-static ngx_int_t ngx_http_sallyport_cut_upstream(ngx_http_request_t *r);
+static void ngx_http_sallyport_cut_upstream(ngx_http_request_t *r);
 static void ngx_http_sallyport_cut_abort(ngx_http_request_t *r);
 static void ngx_http_sallyport_cut_reset(ngx_http_request_t *r);
 
@@ -57,7 +57,7 @@ ngx_http_sallyport_cut(ngx_http_sallyport_ctx_t *ctx,
                   "sallyport: request %*s is ended: %*s",
                   ctx->id_len, ctx->id, cut->reason.len, cut->reason.data);
 
-    if (!r->header_sent) {
+    if (!r->header_sent && !r->blocked) {
         ngx_http_sallyport_cut_answer(ctx, edition, verdict);
         return;
     }
@@ -197,11 +197,7 @@ ngx_http_sallyport_cut_answer(ngx_http_sallyport_ctx_t *ctx,
     r = ctx->request;
     c = r->connection;
 
-    if (ngx_http_sallyport_cut_upstream(r) != NGX_OK) {
-        ngx_http_sallyport_cut_abort(r);
-        return;
-    }
-
+    ngx_http_sallyport_cut_upstream(r);
     ngx_http_sallyport_running_remove(ctx);
 
     ctx->cut->told = 1;
@@ -237,7 +233,7 @@ ngx_http_sallyport_cut_tell(ngx_http_sallyport_ctx_t *ctx)
     cut = ctx->cut;
 
     if (r->connection->error || r->buffered || r->connection->buffered
-        || r->postponed != NULL || ctx->answered->last)
+        || r->postponed != NULL || r->blocked || ctx->answered->last)
     {
         return NGX_ERROR;
     }
@@ -246,9 +242,7 @@ ngx_http_sallyport_cut_tell(ngx_http_sallyport_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    if (ngx_http_sallyport_cut_upstream(r) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_sallyport_cut_upstream(r);
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
@@ -272,6 +266,10 @@ ngx_http_sallyport_cut_tell(ngx_http_sallyport_ctx_t *ctx)
     cut->waits = 0;
     cut->told = 1;
 
+    /* a worker that drains does not leave before the next look */
+
+    ngx_add_timer(r->connection->write, 4 * NGX_HTTP_SALLYPORT_LOOK);
+
     return NGX_OK;
 }
 
@@ -281,7 +279,7 @@ ngx_http_sallyport_cut_tell(ngx_http_sallyport_ctx_t *ctx)
  * count, which nginx takes back as that of the upstream's part.
  */
 
-static ngx_int_t
+static void
 ngx_http_sallyport_cut_upstream(ngx_http_request_t *r)
 {
     ngx_connection_t     *c;
@@ -290,11 +288,11 @@ ngx_http_sallyport_cut_upstream(ngx_http_request_t *r)
     c = r->connection;
     u = r->upstream;
 
-    if (u == NULL || r != r->main || r->blocked) {
-        return NGX_ERROR;
-    }
+    /* half an answer is nothing after which another one could come */
 
-    if (u->cleanup != NULL) {
+    r->keepalive = 0;
+
+    if (u != NULL && u->cleanup != NULL) {
         r->main->count++;
         (*u->cleanup)(r);
     }
@@ -307,11 +305,8 @@ ngx_http_sallyport_cut_upstream(ngx_http_request_t *r)
 
     /* nobody is there to go on with it, but its client may leave */
 
-    r->keepalive = 0;
     r->write_event_handler = ngx_http_request_empty_handler;
     r->read_event_handler = ngx_http_test_reading;
-
-    return NGX_OK;
 }
 
 
@@ -320,14 +315,28 @@ ngx_http_sallyport_cut_upstream(ngx_http_request_t *r)
 static void
 ngx_http_sallyport_cut_abort(ngx_http_request_t *r)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t  *c, *shared;
 
     c = r->connection;
+    shared = NULL;
 
+#if (NGX_HTTP_V2)
+    if (r->stream != NULL) {
+        shared = r->stream->connection->connection;
+    }
+#endif
+
+    ngx_http_sallyport_cut_upstream(r);
     ngx_http_sallyport_cut_reset(r);
 
     ngx_http_finalize_request(r, NGX_ERROR);
     ngx_http_run_posted_requests(c);
+
+    /* the reset of a stream would wait for what others have to send */
+
+    if (shared != NULL && !shared->destroyed) {
+        ngx_post_event(shared->write, &ngx_posted_events);
+    }
 }
 
 

@@ -193,7 +193,7 @@ ngx_http_sallyport_settle_fill(ngx_http_sallyport_ctx_t *ctx,
                            + (ngx_msec_int_t) (tp->msec - r->start_msec));
     record->duration_ms = (uint64_t) ngx_max(ms, 0);
 
-    record->end = settle->leaving
+    record->end = settle->leaving && ctx->cut == NULL
                   ? "worker_exit"
                   : ngx_http_sallyport_settle_end(ctx, record->status);
 }

@@ -38,12 +38,12 @@ function endless(pieces, { type = 'text/event-stream', gap = 20,
         of.id = req.headers['x-sallyport-id'];
         res.writeHead(200, { 'Content-Type': type, ...head });
         res.on('close', () => {
-            clearInterval(of.timer);
+            clearInterval(timer);
             of.left = Date.now();
         });
         res.on('error', () => {});
 
-        of.timer = setInterval(() => {
+        const timer = of.timer = setInterval(() => {
             of.sent++;
             res.write(pieces(n++));
         }, gap);
@@ -339,10 +339,11 @@ const versioned = (rules) => policyText.replace('deny:\n', `deny:\n${rules}`);
 
 test('streams end when the policy moves, a rule\'s day comes and an ' +
     'exception ends; in workers that drain, too', async (t) => {
-    const p = await gate(t, { without: ['nginx'], workers: 2 });
+    const p = await gate(t, { without: ['nginx'], workers: 2,
+        shutdown: '60s' });
     const root = p.file('policies');
     const iso = (ms) => new Date(ms).toISOString().replace(/\.\d+Z/, 'Z');
-    const soon = (now() + 8) * 1000;
+    const soon = (now() + 5) * 1000;
     const write = (name, text) => {
         fs.mkdirSync(path.join(root, name), { recursive: true });
         fs.writeFileSync(path.join(root, name, 'policy.yaml'), text);
@@ -420,4 +421,285 @@ ${rest}`;
     await suspend(p, 'stays');
     await seen.stays.done;
     assert.equal((await settled(p, seen.stays.of)).end, 'cut');
+});
+
+
+test('an answer that has not begun is a refusal; one that has is torn',
+    async () => {
+        const body = chat();
+        const held = { left: null };
+
+        await g.enrol('waits');
+        await g.enrol('half');
+
+        g.upstream.hook = (req, res) => {
+            held.id = req.headers['x-sallyport-id'];
+            res.on('close', () => { held.left = Date.now(); });
+            return true;
+        };
+
+        const seen = follow(g, { key: 'sk-waits', body });
+
+        await until(() => held.id, 'the upstream has it');
+
+        let from = Date.now();
+
+        await suspend(g, 'waits');
+        await seen.done;
+        await inTime(held, from, 'waits');
+
+        assert.equal(seen.torn, null);
+        assert.equal(seen.status, 403);
+        assert.equal(JSON.parse(seen.text).error.code, 'account_restricted');
+
+        const settle = await settled(g, held);
+
+        assert.equal(settle.end, 'cut');
+        assert.equal(settle.status, 403);
+        assert.equal(settle.attempts, 1);
+        assert.equal(settle.cut.told, true);
+
+        const of = endless((n) => (n === 0 ? '{"choices":[' : ' '),
+            { type: 'application/json' });
+
+        g.upstream.hook = of.hook;
+
+        const half = follow(g, { key: 'sk-half', body });
+
+        await half.began;
+        from = Date.now();
+        await suspend(g, 'half');
+        await half.done;
+        await inTime(of, from, 'half');
+
+        assert.notEqual(half.torn, null);
+        assert.equal((await settled(g, of)).cut.told, false);
+    });
+
+
+test('an event that is under way is not cut in two, and not waited for',
+    async () => {
+        await g.enrol('mid');
+        await g.enrol('never');
+
+        // Halves of events, at a pace that has a half out most of the time.
+        const halves = endless((n) => (n % 2 ? '"}}]}\n\n'
+            : 'data: {"choices":[{"index":0,"delta":{"content":"w'),
+        { gap: 60 });
+        const mid = await underWay(g, 'mid', {}, halves);
+        let from = Date.now();
+
+        await suspend(g, 'mid');
+        await mid.done;
+        await inTime(halves, from, 'mid');
+
+        const events = mid.text.split('\n\n');
+
+        assert.equal(events.pop(), '');
+        assert.match(events.pop(), /^event: error\ndata: \{/);
+        events.forEach((e) => JSON.parse(e.slice('data: '.length)));
+
+        const endlessEvent = endless((n) => (n ? 'w' : 'data: {"choices":"'));
+        const never = await underWay(g, 'never', {}, endlessEvent);
+
+        from = Date.now();
+        await suspend(g, 'never');
+        await never.done;
+        await inTime(endlessEvent, from, 'never');
+        assert.doesNotMatch(never.text, /error/);
+        assert.equal((await settled(g, endlessEvent)).cut.told, false);
+    });
+
+
+test('a client that does not read is cut off, and one of HTTP/1.0',
+    async () => {
+        await g.enrol('deaf');
+        await g.enrol('old');
+
+        const raw = (version, key) => {
+            const text = JSON.stringify(chat('small', { stream: true }));
+            const socket = net.connect(g.port, '127.0.0.1');
+
+            socket.write(`POST /v1/chat/completions HTTP/${version}\r\n` +
+                'Host: x\r\nX-Forwarded-For: 8.8.8.8\r\n' +
+                `Authorization: Bearer ${key}\r\n` +
+                'Content-Type: application/json\r\n' +
+                `Content-Length: ${text.length}\r\n\r\n${text}`);
+
+            return socket;
+        };
+
+        const wide = endless((n) => openaiChunk('x'.repeat(100000) + n));
+
+        g.upstream.hook = wide.hook;
+
+        const deaf = raw('1.1', 'sk-deaf');
+
+        deaf.pause();
+        deaf.on('error', () => {});
+
+        await until(() => wide.sent > 300, 'the client is behind');
+
+        let from = Date.now();
+
+        await suspend(g, 'deaf');
+        await inTime(wide, from, 'deaf');
+        assert.equal((await settled(g, wide)).cut.told, false);
+        deaf.destroy();
+
+        const of = endless(() => 'data: {"choices":"');
+
+        g.upstream.hook = of.hook;
+
+        const old = raw('1.0', 'sk-old');
+        const end = new Promise((resolve) => {
+            old.on('error', (e) => resolve(e.code));
+            old.on('end', () => resolve('end'));
+        });
+
+        old.resume();
+        await until(() => of.sent > 3, 'the stream has begun');
+        from = Date.now();
+        await suspend(g, 'old');
+        await end;
+        await inTime(of, from, 'old');
+    });
+
+
+test('HTTP/2: the event, then a reset of the stream alone', async () => {
+    await g.enrol('two');
+    await g.enrol('two-other');
+
+    const client = http2.connect(`http://127.0.0.1:${g.h2Port}`);
+    const of = endless(openaiChunk);
+
+    g.upstream.hook = of.hook;
+
+    const open = (key) => {
+        const stream = client.request({ ':method': 'POST',
+            ':path': '/v1/chat/completions', 'x-forwarded-for': '8.8.8.8',
+            'content-type': 'application/json',
+            authorization: 'Bearer ' + key });
+        const seen = { text: '', stream };
+
+        seen.done = new Promise((resolve) => {
+            stream.on('data', (data) => { seen.text += data; });
+            stream.on('error', (e) => { seen.error = e; });
+            stream.on('close', resolve);
+        });
+        stream.end(JSON.stringify(chat('small', { stream: true })));
+
+        return seen;
+    };
+
+    const seen = open('sk-two');
+
+    await until(() => seen.text.length > 0, 'the stream has begun');
+
+    const other = open('sk-two-other');
+
+    await until(() => other.text.length > 0, 'the other one has begun');
+    await suspend(g, 'two');
+    await seen.done;
+
+    assert.match(seen.text, /event: error\ndata: .*\n\n$/);
+    assert.match(String(seen.error), /NGHTTP2_INTERNAL_ERROR/);
+    assert.equal(other.error, undefined);
+    assert.ok(!other.stream.closed);
+
+    await suspend(g, 'two-other');
+    await other.done;
+    client.close();
+});
+
+
+test('real SDKs raise what they raise for a refusal', async () => {
+    await g.enrol('sdk-o');
+    await g.enrol('sdk-a');
+
+    g.upstream.hook = endless(openaiChunk).hook;
+
+    const openai = new OpenAI({ apiKey: 'sk-sdk-o', baseURL: g.url + '/v1',
+        defaultHeaders: { 'X-Forwarded-For': '8.8.8.8' } });
+    let n = 0;
+
+    await assert.rejects(async () => {
+        for await (const chunk of await openai.chat.completions.create(
+            { model: 'small', messages, stream: true }))
+        {
+            assert.ok(chunk.choices);
+
+            if (++n === 5) {
+                await suspend(g, 'sdk-o');
+            }
+        }
+    }, (e) => e instanceof OpenAI.APIError
+        && e.code === 'account_restricted' && e.type === 'permission_error');
+
+    g.upstream.hook = endless((i) => (i === 0
+        ? sse({ type: 'message_start', message: { id: 'm', type: 'message',
+            role: 'assistant', model: 'small', content: [], stop_reason: null,
+            stop_sequence: null, usage: { input_tokens: 1,
+                output_tokens: 1 } } }, 'message_start')
+        : i === 1 ? sse({ type: 'content_block_start', index: 0,
+            content_block: { type: 'text', text: '' } }, 'content_block_start')
+            : DIALECTS.anthropic.piece(i))).hook;
+
+    const anthropic = new Anthropic({ apiKey: 'sk-sdk-a', baseURL: g.url,
+        defaultHeaders: { 'X-Forwarded-For': '8.8.8.8' } });
+
+    n = 0;
+
+    await assert.rejects(async () => {
+        for await (const event of await anthropic.messages.create(
+            { model: 'small', max_tokens: 9, messages, stream: true }))
+        {
+            assert.ok(event.type);
+
+            if (++n === 5) {
+                await suspend(g, 'sdk-a');
+            }
+        }
+    }, (e) => e instanceof Anthropic.APIError
+        && /permission_error/.test(JSON.stringify(e.error ?? e.message)));
+});
+
+
+test('a store that cannot be asked ends no stream', async (t) => {
+    const p = await gate(t);
+
+    await p.enrol('acme');
+
+    const seen = await underWay(p, 'acme');
+
+    await p.redis.stop();
+
+    const sent = seen.of.sent;
+
+    // Past the lease, and several looks.
+    await until(() => seen.of.sent > sent + 150, 'the stream goes on');
+    assert.equal(seen.of.left, null);
+    clearInterval(seen.of.timer);
+    p.upstream.hook = null;
+    await p.upstream.stop();
+    await seen.done;
+    assert.equal((await settled(p, seen.of)).end === 'cut', false);
+});
+
+
+test('observe ends nothing', async (t) => {
+    const p = await gate(t, { mode: 'observe' });
+
+    await p.enrol('acme');
+
+    const seen = await underWay(p, 'acme');
+
+    await suspend(p, 'acme');
+
+    const sent = seen.of.sent;
+
+    await until(() => seen.of.sent > sent + 100, 'the stream goes on');
+    assert.equal(seen.of.left, null);
+    await p.upstream.stop();
+    await seen.done;
 });

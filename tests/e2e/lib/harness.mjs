@@ -106,7 +106,7 @@ worker_processes ${o.workers ?? 1};
 error_log ${g.dir}/error.log ${o.logLevel ?? 'info'};
 pid ${g.dir}/nginx.pid;
 ${isRoot ? 'user www-data;' : ''}
-worker_shutdown_timeout 10s;
+worker_shutdown_timeout ${o.shutdown ?? '10s'};
 ${o.main ?? ''}
 events { worker_connections 2048; }
 http {
@@ -158,7 +158,11 @@ function makeDirectories(g, o) {
 async function startNginx(g, o) {
     for (let attempt = 0; ; attempt++) {
         g.port = await freePort();
-        g.h2Port = o.h2 && await freePort();
+
+        do {
+            g.h2Port = o.h2 && await freePort();
+        } while (g.h2Port === g.port);
+
         g.url = `http://127.0.0.1:${g.port}`;
         fs.writeFileSync(path.join(g.dir, 'nginx.conf'), configuration(g, o));
 
