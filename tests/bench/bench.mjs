@@ -91,6 +91,12 @@ function measureEngine(bed) {
 }
 
 
+function measureScanner(bed) {
+    return JSON.parse(execFileSync(...pin(bed.cpu.proxy,
+        compile('scanner_bench'), [String(SEED)]), { encoding: 'utf8' }));
+}
+
+
 async function main() {
     const bed = await openBed();
 
@@ -112,6 +118,7 @@ async function main() {
         }
 
         result.engine = measureEngine(bed);
+        result.scanner = measureScanner(bed);
 
         const bare = await instructions(bed, 'bare');
         const gate = await instructions(bed, 'gate');

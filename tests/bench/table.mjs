@@ -43,6 +43,17 @@ export function printTable(result) {
             `${right(g.load_ms.toFixed(2), 8)} ms`);
     }
 
+    const { scanner } = result;
+    const rates = (of) => Object.entries(of).sort((a, b) => a[1] - b[1])
+        .map(([name, rate]) => `${name} ${rate}`).join(', ');
+
+    console.log('bodies of 1 MiB, MB/s: ' + rates(scanner.ordinary));
+    console.log('hard ones: ' + rates(scanner.hard));
+    console.log(`the hardest of ${scanner.searched} random ones ` +
+        `${scanner.worst} (${JSON.stringify(Buffer.from(scanner.worst_unit,
+            'hex').toString())}); none took more than ` +
+        `${scanner.slowest_ms} ms; ${scanner.memory} bytes a request`);
+
     console.log('instructions a request, user space: ' +
         `bare ${i.bare}, gate ${i.gate} (+${i.gate - i.bare}), without ` +
         `libcrypto +${i.gate_without_libcrypto - i.bare}`);

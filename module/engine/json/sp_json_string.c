@@ -55,6 +55,10 @@ sp_json_string(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
     while (p != end) {
         run = p;
 
+        if (*p == '\\') {
+            goto escape;
+        }
+
         if (end - p >= 16) {
             p = sp_json_plain_16(p, end);
         }
@@ -87,6 +91,8 @@ sp_json_string(sp_json_t *json, sp_json_pos_t p, sp_json_pos_t end)
         if (*p != '\\') {
             return sp_json_string_byte(json, p);
         }
+
+    escape:
 
         p = sp_json_escape(json, p, end);
 
