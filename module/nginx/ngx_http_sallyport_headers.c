@@ -25,12 +25,13 @@ typedef struct {
 } ngx_http_sallyport_name_t;
 
 
-/* The first letters of what is ever dropped: Accept-*, User-Agent, X-*... */
+/* The first letters of what is ever dropped: Accept-*, Sec-*, Upgrade, X-*. */
 
 #define ngx_http_sallyport_may_drop(h)                                        \
     ((h)->key.len >= sizeof("upgrade") - 1                                    \
      && (((h)->key.data[0] | 0x20) == 'x'                                     \
          || ((h)->key.data[0] | 0x20) == 'a'                                  \
+         || ((h)->key.data[0] | 0x20) == 's'                                  \
          || ((h)->key.data[0] | 0x20) == 'u'))
 
 
@@ -234,7 +235,12 @@ ngx_http_sallyport_dropped(ngx_uint_t credential, ngx_table_elt_t *h)
         return ngx_http_sallyport_same("x-method-override");
 
     case sizeof("x-http-method-override") - 1:
-        return ngx_http_sallyport_same("x-http-method-override");
+
+        /* browsers put a key among the subprotocols of a realtime call */
+
+        return ngx_http_sallyport_same("x-http-method-override")
+               || (credential != NGX_HTTP_SALLYPORT_PASS
+                   && ngx_http_sallyport_same("sec-websocket-protocol"));
 
     default:
         return 0;

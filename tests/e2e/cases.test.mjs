@@ -291,7 +291,8 @@ table('H6', 'envoy: each byte in a key and around it', () => {
 const FORGED = ['X-Sallyport-Account', 'X-Sallyport-Id', 'x-sallyport-account',
     'X_Sallyport_Account', 'X-Sallyport_Account', 'X-SALLYPORT-ID',
     'X-Sallyport-Model', 'X-Sallyport', 'X-HTTP-Method-Override',
-    'X-Original-URL', 'X-Rewrite-URL', 'X-Forwarded-Prefix', 'Upgrade'];
+    'X-Original-URL', 'X-Rewrite-URL', 'X-Forwarded-Prefix', 'Upgrade',
+    'Sec-WebSocket-Protocol'];
 
 table('H7', 'apisix CVE-2026-39998 and kin: what only the gate may say', () =>
     cross(FEW.slice(0, 4), FORGED, ({ target }, name) => ({
