@@ -115,6 +115,63 @@ static const sp_usage_case_t  cases[] = {
       "data {\"usage\":{\"prompt_tokens\":1}}\n\n",
       -1, -1 },
 
+    { "generate of TGI, with details", SP_USAGE_JSON,
+      "{\"generated_text\":\"a\",\"details\":{\"finish_reason\":\"length\","
+      "\"generated_tokens\":20,\"seed\":null,\"prefill\":[]}}",
+      -1, 20 },
+
+    { "stream of TGI", SP_USAGE_SSE,
+      "data:{\"index\":1,\"token\":{\"id\":2,\"text\":\"a\"},"
+      "\"generated_text\":null,\"details\":null}\n\n"
+      "data:{\"index\":2,\"token\":{\"id\":3,\"text\":\"b\"},"
+      "\"generated_text\":\"ab\",\"details\":{\"finish_reason\":\"length\","
+      "\"generated_tokens\":2,\"input_length\":14}}\n\n",
+      14, 2 },
+
+    { "completion of llama.cpp", SP_USAGE_JSON,
+      "{\"index\":0,\"content\":\"a\",\"tokens\":[],\"stop\":true,"
+      "\"tokens_predicted\":31,\"tokens_evaluated\":9}",
+      9, 31 },
+
+    { "stream of llama.cpp", SP_USAGE_SSE,
+      "data: {\"content\":\"a\",\"stop\":false,\"tokens_predicted\":1,"
+      "\"tokens_evaluated\":9}\n\n"
+      "data: {\"content\":\"\",\"stop\":true,\"tokens_predicted\":31,"
+      "\"tokens_evaluated\":9}\n\n",
+      9, 31 },
+
+    { "embed of Cohere", SP_USAGE_JSON,
+      "{\"id\":\"e\",\"embeddings\":{\"float\":[[0.1]]},\"meta\":{"
+      "\"api_version\":{\"version\":\"2\"},\"billed_units\":{"
+      "\"input_tokens\":17}}}",
+      17, -1 },
+
+    { "stream of vLLM, usage in each chunk", SP_USAGE_SSE,
+      "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":{"
+      "\"prompt_tokens\":7,\"completion_tokens\":1}}\n\n"
+      "data: {\"choices\":[{\"delta\":{\"content\":\"b\"},"
+      "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":7,"
+      "\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
+      7, 2 },
+
+    { "stream of Azure, its filters first", SP_USAGE_SSE,
+      "data: {\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]"
+      "}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+      "\"completion_tokens\":6}}\n\n",
+      5, 6 },
+
+    { "transcription by seconds", SP_USAGE_JSON,
+      "{\"text\":\"a\",\"usage\":{\"type\":\"duration\",\"seconds\":9}}",
+      -1, -1 },
+
+    { "forged in a tool's arguments, at TGI's and llama.cpp's places",
+      SP_USAGE_SSE,
+      "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{"
+      "\"arguments\":\"{\\\"details\\\":{\\\"generated_tokens\\\":1},"
+      "\\\"tokens_predicted\\\":1}\"}}]},\"tokens_predicted\":1,"
+      "\"details\":{\"generated_tokens\":1}}]}\n\n",
+      -1, -1 },
+
     { "forged in content", SP_USAGE_JSON,
       "{\"choices\":[{\"message\":{\"content\":\"\\\"usage\\\":{"
       "\\\"prompt_tokens\\\":1,\\\"completion_tokens\\\":1}\","
@@ -628,6 +685,44 @@ test_use(void **state)
 }
 
 
+/* The number that an error event goes on with; and where a frame ends. */
+
+static void
+test_sequence(void **state)
+{
+    size_t      i;
+    sp_usage_t  usage;
+
+    static const char           events[] =
+        "data: {\"type\":\"a\",\"sequence_number\":41}\n\n"
+        "data: {\"type\":\"b\",\"sequence_number\":42,\"delta\":"
+        "\"\\\"sequence_number\\\":7\"}\n\n";
+    static const unsigned char  frame[] = {
+        0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0, 0, '{', '}', 0, 0, 0, 0
+    };
+
+    (void) state;
+
+    sp_usage_init(&usage, &table, SP_USAGE_SSE);
+    assert_int_equal(sp_usage_sequence(&usage), 0);
+
+    for (i = 0; i < sizeof(events) - 1; i++) {
+        sp_usage_feed(&usage, (const unsigned char *) events + i, 1);
+    }
+
+    assert_int_equal(sp_usage_sequence(&usage), 43);
+
+    sp_usage_init(&usage, &table, SP_USAGE_FRAMES);
+
+    for (i = 0; i < sizeof(frame); i++) {
+        assert_int_equal(sp_usage_whole(&usage), i == 0);
+        sp_usage_feed(&usage, frame + i, 1);
+    }
+
+    assert_true(sp_usage_whole(&usage));
+}
+
+
 int
 main(void)
 {
@@ -638,7 +733,8 @@ main(void)
         cmocka_unit_test(test_finished),
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_forged),
-        cmocka_unit_test(test_use)
+        cmocka_unit_test(test_use),
+        cmocka_unit_test(test_sequence)
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -81,6 +81,16 @@ static const sp_json_watch_t  sp_usage_watches[] = {
     { "usage/tokens/output_tokens", SP_USAGE_OUT },
     { "delta/usage/tokens/input_tokens", SP_USAGE_IN },
     { "delta/usage/tokens/output_tokens", SP_USAGE_OUT },
+    { "usage/cached_tokens", SP_USAGE_CACHED },
+    { "delta/usage/cached_tokens", SP_USAGE_CACHED },
+    { "meta/billed_units/input_tokens", SP_USAGE_IN },
+    { "meta/billed_units/output_tokens", SP_USAGE_OUT },
+
+    /* TGI, where the details were asked for; llama.cpp's own */
+    { "details/input_length", SP_USAGE_IN },
+    { "details/generated_tokens", SP_USAGE_OUT },
+    { "tokens_evaluated", SP_USAGE_IN },
+    { "tokens_predicted", SP_USAGE_OUT },
 
     /* Ollama */
     { "prompt_eval_count", SP_USAGE_IN },
