@@ -116,7 +116,7 @@ static const char *
 ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
     ngx_http_sallyport_reply_t *reply)
 {
-    sp_str_t                     run_id, role, policy;
+    sp_str_t                     run_id, role, mode, policy;
     ngx_http_sallyport_store_t  *store;
 
     store = redis->store;
@@ -133,6 +133,7 @@ ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
 
     run_id = ngx_http_sallyport_info_field(reply, "run_id:");
     role = ngx_http_sallyport_info_field(reply, "role:");
+    mode = ngx_http_sallyport_info_field(reply, "redis_mode:");
     policy = ngx_http_sallyport_info_field(reply, "maxmemory_policy:");
 
     if (run_id.len == 0 || role.len == 0) {
@@ -149,6 +150,20 @@ ngx_http_sallyport_greeted_info(ngx_http_sallyport_redis_t *redis,
         return store->place->nsentinels != 0
                ? "is no primary, though Sentinels say it is"
                : "is a replica: records are read from their primary";
+    }
+
+    /*
+     * Slots leave a node without a word to its trackers, while its canaries
+     * go on: what is cached would be taken for fresh, and changed elsewhere.
+     * Records that are only kept for a time are asked for again, and refused
+     * when their slot has moved.
+     */
+
+    if (store->tracking != NGX_HTTP_SALLYPORT_TRACKING_OFF
+        && sp_str_eq(mode, SP_STR("cluster")))
+    {
+        return "is a node of a Redis Cluster, whose slots may move unheard: "
+               "use a primary by itself or behind Sentinels";
     }
 
     if (store->source->polled == NGX_HTTP_SALLYPORT_POLLED_INFO) {

@@ -182,7 +182,7 @@ function honest(fake, c, [name, ...rest]) {
                 `${bulk('connected')}:0\r\n`;
     case 'INFO':
         return bulk('# Server\r\nredis_version:7.0.15\r\n' +
-            `redis_mode:standalone\r\nrun_id:${fake.runId}\r\n` +
+            `redis_mode:${fake.mode}\r\nrun_id:${fake.runId}\r\n` +
             `tcp_port:${fake.port}\r\n\r\n# Replication\r\n` +
             `role:${fake.role}\r\nconnected_slaves:${fake.replicas}\r\n` +
             `\r\n# Memory\r\nmaxmemory_policy:${fake.policy}\r\n`);
@@ -276,12 +276,14 @@ function announce(fake) {
 //   greet        script of connections that come
 //   accept       (connection) => false: this one is reset at once
 //   silent       changes are not announced
-//   role, runId, replicas, policy, skew, noTracking: what it says of itself
+//   role, mode, runId, replicas, policy, skew, noTracking: what it says of
+//                itself
 export async function startFakeRedis() {
     const sockets = new Set();
     const fake = { data: new Map(), commands: [], connects: [], peak: 0,
         hook: null, greet: {}, accept: null, connections: new Set(),
-        changed: new Set(), silent: false, role: 'master', replicas: 0,
+        changed: new Set(), silent: false, role: 'master',
+        mode: 'standalone', replicas: 0,
         runId: 'f'.repeat(40), policy: 'noeviction', skew: 0,
         noTracking: false };
     let waiting = 0;
