@@ -23,6 +23,8 @@
 #define SP_ID_TEXT_LEN   48      /* longest decision id */
 #define SP_PSEUDONYM_LEN 24
 #define SP_AUDIT_ACCOUNT_MAX  2800   /* bytes of sp_audit_account() */
+#define SP_AUDIT_CANDIDATE_MAX  1150 /* bytes of sp_audit_candidate() */
+#define SP_AUDIT_CANDIDATE_ROOM 1950 /* that it needs to write them */
 
 
 /* The chain of one lane. Starts as 64 zeros. */
@@ -60,6 +62,8 @@ typedef struct {
     sp_str_t          method;
     uint64_t          body_bytes;    /* decoded */
     const char       *body_coding;   /* that it came in, or NULL */
+    const char       *body_added;    /* what the gate put into it, or NULL */
+    sp_str_t          candidate;     /* of sp_audit_candidate(), or empty */
     sp_str_t          address;   /* pseudonym, "2026q4:..." or the address */
     const char       *address_from;  /* conn, proxy */
     uint64_t          geo_builds[SP_GEO_KINDS];  /* unix seconds, 0: none */
@@ -140,6 +144,16 @@ size_t sp_audit_close(const sp_audit_ctx_t *ctx, uint64_t count,
  * that version of it, so it can be kept.
  */
 size_t sp_audit_account(const sp_account_t *account, unsigned char *buf);
+
+/*
+ * The object that "cand" of a decision is: what another policy says of the
+ * same facts; "facts" and "verdict", an allow or a deny, as sp_decide() has left
+ * them. "buf" has SP_AUDIT_CANDIDATE_ROOM bytes, the object at most
+ * SP_AUDIT_CANDIDATE_MAX.
+ */
+size_t sp_audit_candidate(const sp_policy_t *policy,
+    const sp_facts_t *facts, const sp_verdict_t *verdict,
+    unsigned char *buf);
 
 /*
  * Completes the line in buf[0..len): replaces the final "}" by the link

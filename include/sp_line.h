@@ -34,6 +34,7 @@ typedef enum {
     SP_LINE_BROKEN,
     SP_LINE_RETIRE,
     SP_LINE_FLOOD,
+    SP_LINE_MISSED,
     SP_LINE_OTHER             /* a type that this version does not know */
 } sp_line_type_t;
 

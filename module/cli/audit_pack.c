@@ -28,6 +28,7 @@ static sp_rc_t sp_pack_options(const sp_cli_args_t *args,
 static sp_rc_t sp_pack_choose(sp_pack_choice_t *choice);
 static void sp_pack_decision(void *ctx, const sp_lane_t *lane);
 static void sp_pack_follow(void *ctx, const sp_lane_t *lane);
+static void sp_pack_change(void *ctx, const sp_lane_t *lane);
 static sp_rc_t sp_pack_archives(sp_pack_t *pack);
 static void sp_pack_sealed(sp_pack_t *pack);
 static void sp_pack_say(const sp_pack_t *pack);
@@ -50,7 +51,8 @@ const sp_cli_verb_t  sp_cli_audit_pack = {
     "DIR --account ID|--id ID [--since TIME] --out DIR",
     "Hands records over: with proofs, policies, key and how to verify",
     "Makes a directory for a regulator, a court or a customer: each decision\n"
-    "with its settlement and appeals, the proof of each line, the files of\n"
+    "with its settlement and appeals, of an account also what was changed in\n"
+    "the store (`audit seal --store`), the proof of each line, the files of\n"
     "the policies that decided, where their lists come from, the checkpoints\n"
     "and the public key. Its README.txt says how to verify all that; the\n"
     "script verify.py beside it does, with Python and openssl alone. Records\n"
@@ -184,7 +186,9 @@ sp_pack_choose(sp_pack_choice_t *choice)
     }
 
     if (sp_audit_each(pack->dir, sp_pack_follow, choice) != SP_OK
-        || sp_pack_archives(pack) != SP_OK)
+        || sp_pack_archives(pack) != SP_OK
+        || (choice->account.len != 0
+            && sp_changes_each(pack->seal, sp_pack_change, choice) != SP_OK))
     {
         return SP_ERROR;
     }
@@ -257,6 +261,23 @@ sp_pack_follow(void *ctx, const sp_lane_t *lane)
         && sp_line_word(&lane->line, SP_LM_OF, &of) == SP_OK
         && json_object_getn(choice->ids, (const char *) of.data, of.len)
            != NULL)
+    {
+        sp_found_add(&choice->pack->found, &choice->pack->n, lane);
+    }
+}
+
+
+/* What the account was changed to, and by whom, in the same time. */
+
+static void
+sp_pack_change(void *ctx, const sp_lane_t *lane)
+{
+    uint64_t           us;
+    sp_pack_choice_t  *choice = ctx;
+
+    if (sp_line_time(&lane->line, &us) == SP_OK && us >= choice->since
+        && us < choice->until
+        && sp_change_is_of(&lane->line, (const char *) choice->account.data))
     {
         sp_found_add(&choice->pack->found, &choice->pack->n, lane);
     }

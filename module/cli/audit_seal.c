@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 
 #include "seal.h"
+#include "store.h"
 
 
 #define SP_SEAL_LOOK   200      /* ms between looks at the lanes */
@@ -43,6 +44,7 @@ static const sp_cli_opt_t  sp_cli_audit_seal_opts[] = {
     { "seal", "DIR", "where to write (DIR/seal)" },
     { "policy", "PATH", "archive policies from here: .../policy/current" },
     { "follow", NULL, "go on until SIGTERM; else seal what is there" },
+    SP_STORE_OPTS,
     { "to-file", "FILE", "publish checkpoints: add them to a file" },
     { "to-https", "URL", "publish: POST them as text/plain" },
     { "to-syslog", "HOST:PORT", "publish: syslog over TLS, RFC 5425" },
@@ -68,8 +70,12 @@ const sp_cli_verb_t  sp_cli_audit_seal = {
     "      --key /etc/sallyport/seal.key --origin gate7.example.com/audit \\\n"
     "      --policy /etc/sallyport/policy/current \\\n"
     "      --to-https https://logs.example.com/checkpoints\n\n"
-    "Exit codes: 0 sealed; 1 it could not, or a lane is not what was written\n"
-    "(the others are sealed nevertheless).\n",
+    "With --store (or SALLYPORT_STORE) each change of an account, a key, a\n"
+    "customer or a block that was made by `sallyport` or store/write.lua is\n"
+    "recorded, too: who, why, and what it was. The store's user needs\n"
+    "+xrange +xrevrange on sp:log, and +select if DB is not 0.\n\n"
+    "Exit codes: 0 sealed; 1 it could not, the store did not answer, or a\n"
+    "lane is not what was written (the others are sealed nevertheless).\n",
     sp_cli_audit_seal_opts,
     0,
     0,
@@ -124,7 +130,7 @@ sp_cli_audit_seal_run(const sp_cli_args_t *args)
                (unsigned long long) sealer.tree.tree.size, (int) len, root);
     }
 
-    failed = rc != SP_OK || sealer.failed;
+    failed = rc != SP_OK || sealer.failed || sealer.store_failed;
     sp_seal_end(&sealer);
 
     return failed ? SP_CLI_REFUSED : SP_CLI_FINE;
@@ -137,6 +143,8 @@ sp_seal_options(const sp_cli_args_t *args, sp_sealer_t *sealer)
     sealer->dir = sp_cli_opt(args, "dir");
     sealer->seal = sp_audit_seal_dir(args, sealer->dir);
     sealer->policy = sp_cli_opt(args, "policy");
+    sealer->args = sp_cli_opt(args, "store") != NULL
+                   || getenv("SALLYPORT_STORE") != NULL ? args : NULL;
 
     if (sp_seal_key(args, sealer) != SP_OK) {
         return SP_ERROR;
@@ -226,11 +234,13 @@ static sp_rc_t
 sp_seal_once(sp_sealer_t *sealer, int64_t idle)
 {
     do {
-        if (sp_seal_read(sealer) != SP_OK) {
+        if (sp_seal_changes(sealer) != SP_OK
+            || sp_seal_read(sealer) != SP_OK)
+        {
             return SP_ERROR;
         }
 
-        if (sealer->nleaves == 0
+        if (sealer->nleaves == 0 && sealer->nmine == 0
             && sp_seal_now() - sealer->sealed < idle)
         {
             return SP_OK;
@@ -240,7 +250,7 @@ sp_seal_once(sp_sealer_t *sealer, int64_t idle)
             return SP_ERROR;
         }
 
-    } while (sealer->full && !sp_seal_ended);
+    } while ((sealer->full || sealer->notes_left) && !sp_seal_ended);
 
     return SP_OK;
 }
@@ -293,6 +303,7 @@ sp_seal_end(sp_sealer_t *sealer)
 {
     OPENSSL_cleanse(sealer->secret, sizeof(sealer->secret));
     sp_publish_close(sealer->publish);
+    sp_store_close(sealer->store);
     sp_lane_writer_close(&sealer->writer);
     sp_tree_file_close(&sealer->tree);
     sp_lanes_free(&sealer->lanes);

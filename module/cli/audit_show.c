@@ -44,6 +44,8 @@ static const sp_cli_opt_t  sp_cli_audit_show_opts[] = {
     sp_filter_opts,
     { "limit", "N", "at most so many, the newest (100; 0: all)" },
     { "follow", NULL, "go on with what is written from now on" },
+    { "changes", NULL, "what was changed in the store, as the sealer knows" },
+    { "seal", "DIR", "with --changes: the sealer's directory (DIR/seal)" },
     { "for", "customer", "of one ID: only what a customer may read" },
     { "format", "text|json", "a table, or the lines as they are (text)" },
     { NULL, NULL, NULL }
@@ -58,7 +60,9 @@ const sp_cli_verb_t  sp_cli_audit_show = {
     "it stands in the log, so that it can be piped into jq.\n\n"
     "  sallyport audit show /var/log/sallyport --account acme --since -1d\n"
     "  sallyport audit show /var/log/sallyport --class legal --follow\n"
-    "  sallyport audit show /var/log/sallyport 01KAR... --for customer\n\n"
+    "  sallyport audit show /var/log/sallyport 01KAR... --for customer\n"
+    "  sallyport audit show /var/log/sallyport --changes --account acme\n\n"
+    "--changes takes --since, --until and --account, of the filters.\n\n"
     "Exit codes: 0 shown; 1 the log cannot be read; 3 nothing fits.\n",
     sp_cli_audit_show_opts,
     1,
@@ -94,6 +98,10 @@ sp_cli_audit_show_run(const sp_cli_args_t *args)
     if (text != NULL && (strcmp(text, "customer") != 0 || args->nargs != 2)) {
         sp_cli_error("it is `audit show DIR ID --for customer`");
         return SP_CLI_USAGE;
+    }
+
+    if (sp_cli_opt(args, "changes") != NULL) {
+        return sp_changes_show(args);
     }
 
     if (sp_cli_opt(args, "follow") != NULL) {

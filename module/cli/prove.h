@@ -51,6 +51,19 @@ sp_rc_t sp_audit_index(const char *seal, sp_found_t *found, size_t n);
 /* The tlog-proof of a sealed line under the newest checkpoint, or NULL. */
 char *sp_audit_proof(const char *seal, const sp_found_t *found);
 
+/*
+ * audit_change.c: calls "want" with each change (and gap) that the sealer has
+ * recorded, in their order. SP_ERROR after a message.
+ */
+sp_rc_t sp_changes_each(const char *seal, void (*want)(void *ctx,
+    const sp_lane_t *lane), void *ctx);
+
+/* 1 if it is about the account, its keys or customers; NULL: about any. */
+int sp_change_is_of(const sp_line_t *line, const char *account);
+
+/* `audit show --changes`: the exit code. */
+int sp_changes_show(const sp_cli_args_t *args);
+
 /* `audit verify --record --proof`: the exit code. */
 int sp_prove_check(const sp_cli_args_t *args);
 

@@ -21,6 +21,7 @@
 #define SP_SEAL_LANES   40       /* lanes in one seal record */
 #define SP_SEAL_POLS    16       /* policies in one seal record */
 #define SP_SEAL_HASH    71       /* "sha256:" and 64 digits */
+#define SP_SEAL_NOTE_ID  48      /* id of a stream's entry, with its NUL */
 
 
 /* tree_file.c: the stored hashes of a tree in a file. */
@@ -126,6 +127,16 @@ typedef struct {
     unsigned            full:1;        /* there is more to read */
     unsigned            failed:1;      /* a lane is broken */
 
+    /* changes, of the store's stream */
+
+    const sp_cli_args_t  *args;        /* that name it, or NULL */
+    struct sp_store_s    *store;       /* NULL: not connected */
+    int64_t             store_tried;   /* monotonic ms */
+    char                note[SP_SEAL_NOTE_ID];       /* recorded last */
+    char                note_told[SP_SEAL_NOTE_ID];  /* a gap up to here is */
+    unsigned            notes_left:1;  /* there are more */
+    unsigned            store_failed:1;
+
     int64_t             sealed;        /* monotonic ms of the last seal */
     int64_t             saved;         /* of the last cursors */
     int64_t             noted;         /* of the last of "checkpoints" */
@@ -145,9 +156,6 @@ sp_rc_t sp_seal_directory(const sp_sealer_t *sealer);
 sp_rc_t sp_seal_start(sp_sealer_t *sealer);
 sp_rc_t sp_seal_save(sp_sealer_t *sealer);
 
-/* 1 if it was not known before. */
-int sp_seal_policy(sp_sealer_t *sealer, sp_str_t hash);
-
 
 /* seal_batch.c */
 
@@ -165,8 +173,21 @@ void sp_seal_mine(void *ctx, sp_str_t line);
 sp_rc_t sp_seal_sign(sp_sealer_t *sealer);
 
 
+/*
+ * seal_change.c: a line for each change that the store's stream tells of, up
+ * to a batch. SP_ERROR: a line could not be written; a store that does not
+ * answer is a message and "store_failed".
+ */
+sp_rc_t sp_seal_changes(sp_sealer_t *sealer);
+
+/* A line of the own lane that is read again: how far the stream was read. */
+void sp_seal_change_mark(sp_sealer_t *sealer, const sp_line_t *line);
+
 /* seal_archive.c: copies the policy of this hash, if it can be found. */
 void sp_seal_archive(sp_sealer_t *sealer, const char *hash);
+
+/* Remembers a policy that a line names; 1 if it was not known before. */
+int sp_seal_policy(sp_sealer_t *sealer, sp_str_t hash);
 
 
 #endif /* SP_CLI_SEAL_H */

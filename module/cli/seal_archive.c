@@ -340,3 +340,36 @@ sp_archive_record(sp_sealer_t *sealer, const char *hash,
 
     (void) sp_lane_put(&sealer->writer, record);
 }
+
+
+int
+sp_seal_policy(sp_sealer_t *sealer, sp_str_t hash)
+{
+    size_t  i;
+
+    if (hash.len != SP_SEAL_HASH) {
+        return 0;
+    }
+
+    /* the newest is the likeliest */
+
+    for (i = sealer->npols; i-- > 0; /* void */ ) {
+        if (memcmp(sealer->pols[i], hash.data, hash.len) == 0) {
+            return 0;
+        }
+    }
+
+    sealer->pols = realloc(sealer->pols, (sealer->npols + 1)
+                                         * sizeof(*sealer->pols));
+
+    if (sealer->pols == NULL) {
+        sp_cli_error("no memory for the list of policies");
+        exit(SP_CLI_REFUSED);
+    }
+
+    memcpy(sealer->pols[sealer->npols], hash.data, hash.len);
+    sealer->pols[sealer->npols][hash.len] = '\0';
+    sealer->npols++;
+
+    return 1;
+}

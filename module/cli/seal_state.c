@@ -62,6 +62,7 @@ sp_seal_start(sp_sealer_t *sealer)
         sp_lanes_free(&sealer->lanes);
         sp_lane_rewind(sealer->own);
         sealer->npols = sealer->pols_sealed = 0;
+        sealer->note[0] = sealer->note_told[0] = '\0';
         from = 0;
 
         if (sp_lanes_open(&sealer->lanes, sealer->dir) != SP_OK) {
@@ -218,6 +219,11 @@ sp_seal_load_line(sp_sealer_t *sealer, const char *line, uint64_t *size)
         return SP_OK;
     }
 
+    if (strncmp(line, "note ", 5) == 0) {
+        return sscanf(line, "note %47[0-9-]/%47[0-9-]", sealer->note,
+                      sealer->note_told) >= 1 ? SP_OK : SP_ERROR;
+    }
+
     if (strncmp(line, "pol ", 4) == 0) {
         (void) sp_seal_policy(sealer, sp_cstr(line + 4));
         sealer->pols_sealed = sealer->npols;
@@ -281,6 +287,10 @@ sp_seal_save(sp_sealer_t *sealer)
         fprintf(out, "pol %s\n", sealer->pols[i]);
     }
 
+    if (sealer->note[0] != '\0') {
+        fprintf(out, "note %s/%s\n", sealer->note, sealer->note_told);
+    }
+
     memset(&own, 0, sizeof(own));
     own.segment = sealer->writer.segment;
     own.off = sealer->writer.bytes;
@@ -317,39 +327,6 @@ sp_seal_save(sp_sealer_t *sealer)
     sealer->saved = sp_seal_now();
 
     return rc;
-}
-
-
-int
-sp_seal_policy(sp_sealer_t *sealer, sp_str_t hash)
-{
-    size_t  i;
-
-    if (hash.len != SP_SEAL_HASH) {
-        return 0;
-    }
-
-    /* the newest is the likeliest */
-
-    for (i = sealer->npols; i-- > 0; /* void */ ) {
-        if (memcmp(sealer->pols[i], hash.data, hash.len) == 0) {
-            return 0;
-        }
-    }
-
-    sealer->pols = realloc(sealer->pols, (sealer->npols + 1)
-                                         * sizeof(*sealer->pols));
-
-    if (sealer->pols == NULL) {
-        sp_cli_error("no memory for the list of policies");
-        exit(SP_CLI_REFUSED);
-    }
-
-    memcpy(sealer->pols[sealer->npols], hash.data, hash.len);
-    sealer->pols[sealer->npols][hash.len] = '\0';
-    sealer->npols++;
-
-    return 1;
 }
 
 
@@ -409,6 +386,7 @@ sp_seal_marks(sp_sealer_t *sealer)
     const sp_line_t  *line;
 
     line = &sealer->own->line;
+    sp_seal_change_mark(sealer, line);
 
     if ((line->type != SP_LINE_TORN && line->type != SP_LINE_BROKEN)
         || sp_line_word(line, SP_LM_BOOT, &boot) != SP_OK)

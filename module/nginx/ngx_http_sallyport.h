@@ -165,11 +165,17 @@ typedef struct {
     ngx_http_sallyport_policy_t  *policy;    /* NULL: there is none */
     ngx_uint_t                    decision;
     sp_str_t                      reason;
+    size_t                        len;       /* of the record's "cand" */
+    u_char                        text[SP_AUDIT_CANDIDATE_ROOM];
 } ngx_http_sallyport_other_t;
 
 void ngx_http_sallyport_candidate(ngx_http_sallyport_ctx_t *ctx,
     sp_stage_t stage, ngx_http_sallyport_other_t *other);
 void ngx_http_sallyport_compare(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_other_t *other);
+
+/* Before there is room for the record: if they differ, there will be one. */
+void ngx_http_sallyport_differ(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_other_t *other);
 
 /* 1 if a candidate is there to be asked. */
@@ -389,6 +395,7 @@ struct ngx_http_sallyport_ctx_s {
 
     sp_str_t                        reason;    /* of the verdict, for logs: */
     sp_str_t                        rule;      /* the policy may be gone */
+    sp_str_t                        candidate; /* says otherwise; or empty */
     size_t                          id_len;
     uint64_t                        started;   /* ns, monotonic */
     uint64_t                        spent_us;

@@ -260,7 +260,8 @@ ngx_http_sallyport_audit_allows(ngx_http_sallyport_audit_t *audit)
 
 /*
  * An allow with a match was flagged, shadowed or excepted: that is news, and
- * so is one by a stale record. Of plain ones a share is drawn, the same each time that a request is asked
+ * so is one by a stale record, or one that the candidate would not have given.
+ * Of plain ones a share is drawn, the same each time that a request is asked
  * about.
  */
 
@@ -273,7 +274,7 @@ ngx_http_sallyport_audit_must(ngx_http_sallyport_audit_t *audit,
     verdict = &ctx->verdict;
 
     if (verdict->decision != SP_VERDICT_ALLOW || verdict->excepted
-        || verdict->nmatches || ctx->stale
+        || verdict->nmatches || ctx->stale || ctx->candidate.len
         || audit->allows == NGX_HTTP_SALLYPORT_ALLOWS_ALL)
     {
         return 1;
@@ -332,6 +333,12 @@ ngx_http_sallyport_audit_format(ngx_http_sallyport_audit_t *audit,
         actx.body_coding = ctx->decoding->coding == SP_CODING_GZIP ? "gzip"
                                                                    : "zstd";
     }
+
+    if (ctx->asked_usage) {
+        actx.body_added = "stream_options.include_usage";
+    }
+
+    actx.candidate = ctx->candidate;
 
     ngx_http_sallyport_audit_request_id(audit, r, &actx.request_id);
 

@@ -280,6 +280,7 @@ ngx_http_sallyport_judge_head(ngx_http_sallyport_ctx_t *ctx)
                            ngx_http_sallyport_screen(ctx), SP_STAGE_HEAD,
                            &ctx->verdict);
 
+        ngx_http_sallyport_differ(ctx, &other);
         ngx_http_sallyport_compare(ctx, &other);
 
         if (ctx->verdict.decision != SP_VERDICT_PENDING) {
@@ -368,6 +369,8 @@ ngx_http_sallyport_judge_whole(ngx_http_sallyport_ctx_t *ctx)
         sp_decide_screened(ctx->policy->image, &ctx->facts, screen,
                            SP_STAGE_WHOLE, &ctx->verdict);
     }
+
+    ngx_http_sallyport_differ(ctx, &other);
 
     rc = ngx_http_sallyport_audit_room(ctx);
 

@@ -10,6 +10,10 @@
 #include "ngx_http_sallyport_policy.h"
 
 
+static ngx_atomic_t *ngx_http_sallyport_compared(
+    ngx_http_sallyport_ctx_t *ctx, ngx_http_sallyport_other_t *other);
+
+
 /*
  * Before the policy in force decides, since deciding leaves the model.* facts
  * where the verdict found them. The facts are those that the policy in force
@@ -54,53 +58,104 @@ ngx_http_sallyport_candidate(ngx_http_sallyport_ctx_t *ctx, sp_stage_t stage,
         other->reason = sp_policy_reason_code(edition->image,
                                               verdict.reason);
     }
+
+    other->len = 0;
+
+    if (ctx->slcf->audit && verdict.decision != SP_VERDICT_PENDING) {
+        other->len = sp_audit_candidate(edition->image, &ctx->facts, &verdict,
+                                        other->text);
+    }
 }
 
 
-/* What the policy in force said is in ctx->verdict, before its throttles. */
+/*
+ * What the policy in force said is in ctx->verdict, before its throttles. NULL:
+ * there is nothing to compare.
+ */
 
-void
-ngx_http_sallyport_compare(ngx_http_sallyport_ctx_t *ctx,
+static ngx_atomic_t *
+ngx_http_sallyport_compared(ngx_http_sallyport_ctx_t *ctx,
     ngx_http_sallyport_other_t *other)
 {
     sp_str_t                         reason;
-    ngx_atomic_t                    *counter;
     ngx_http_sallyport_policy_sh_t  *sh;
 
     if (other->policy == NULL
         || ctx->verdict.decision == SP_VERDICT_PENDING)
     {
-        return;
+        return NULL;
     }
 
     sh = other->policy->sh;
 
     if (other->decision == SP_VERDICT_PENDING) {
-        counter = &sh->open;
+        return &sh->open;
+    }
 
-    } else if (ctx->verdict.decision != other->decision) {
-        counter = (other->decision == SP_VERDICT_ALLOW) ? &sh->allows
-                                                        : &sh->denies;
+    if (ctx->verdict.decision != other->decision) {
+        return (other->decision == SP_VERDICT_ALLOW) ? &sh->allows
+                                                     : &sh->denies;
+    }
 
-    } else {
-        counter = &sh->same;
+    if (other->decision == SP_VERDICT_DENY) {
+        reason = sp_policy_reason_code(ctx->policy->image,
+                                       ctx->verdict.reason);
 
-        if (other->decision == SP_VERDICT_DENY) {
-            reason = sp_policy_reason_code(ctx->policy->image,
-                                           ctx->verdict.reason);
-
-            if (reason.len != other->reason.len
-                || ngx_memcmp(reason.data, other->reason.data, reason.len)
-                   != 0)
-            {
-                counter = &sh->reasons;
-            }
+        if (reason.len != other->reason.len
+            || ngx_memcmp(reason.data, other->reason.data, reason.len) != 0)
+        {
+            return &sh->reasons;
         }
+    }
+
+    return &sh->same;
+}
+
+
+void
+ngx_http_sallyport_differ(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_other_t *other)
+{
+    u_char        *p;
+    ngx_atomic_t  *counter;
+
+    counter = ngx_http_sallyport_compared(ctx, other);
+
+    ctx->candidate.len = 0;
+
+    if (counter == NULL || counter == &other->policy->sh->same
+        || other->len == 0)
+    {
+        return;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, other->len);
+
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, other->text, other->len);
+    ctx->candidate.data = p;
+    ctx->candidate.len = other->len;
+}
+
+
+void
+ngx_http_sallyport_compare(ngx_http_sallyport_ctx_t *ctx,
+    ngx_http_sallyport_other_t *other)
+{
+    ngx_atomic_t  *counter;
+
+    counter = ngx_http_sallyport_compared(ctx, other);
+
+    if (counter == NULL) {
+        return;
     }
 
     (void) ngx_atomic_fetch_add(counter, 1);
 
-    if (counter != &sh->same) {
+    if (counter != &other->policy->sh->same) {
         ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
                       "sallyport: candidate would %s%s%*s, in force %s",
                       other->decision == SP_VERDICT_ALLOW ? "allow"

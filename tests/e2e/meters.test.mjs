@@ -360,6 +360,9 @@ test('usage is asked for where the client did not, and hidden again',
             used = s['settled tokens'];
         }
 
+        assert.deepEqual(g.records().filter((r) => r.t === 'decision')
+            .map((r) => r.req.added), [...Array(4).fill(
+            'stream_options.include_usage'), undefined]);
         g.records().filter((r) => r.t === 'settle').forEach((r) =>
             assert.equal(r.tok_guessed, undefined));
     });

@@ -470,7 +470,9 @@ test('several policies in one nginx, each with a pointer of its own',
 
 test('a candidate is asked beside the policy in force, and changes nothing',
     async (t) => {
+        const decided = (h) => h.records().filter((r) => r.t === 'decision');
         const g = await following(t, {
+            audit: 'allows=off', checkLedger: false,
             more: (h) => ` candidate=${path.join(h.v.root, 'candidate',
                 'policy.yaml')}`,
         });
@@ -505,6 +507,15 @@ test('a candidate is asked beside the policy in force, and changes nothing',
         assert.match(g.errorLog(),
             /candidate would deny with KYC_LEVEL, in force allows/);
 
+        // Recorded, although plain allows are not; those before are not.
+        await until(() => decided(g).length === 4, 'records');
+        decided(g).forEach((r) => {
+            assert.deepEqual([r.dec, r.cand.dec, r.cand.status, r.cand.reason],
+                ['allow', 'deny', 403, 'KYC_LEVEL']);
+            assert.equal(r.cand.by.length, 1);
+            assert.notEqual(r.cand.hash, r.pol.hash);
+        });
+
         // In force now, with a candidate that lets all through again.
         g.v.write('c2', policy('c2'));
         g.v.move('c2', 'candidate');
@@ -513,6 +524,8 @@ test('a candidate is asked beside the policy in force, and changes nothing',
         await until(async () => (await g.chat('sk-acme')).status === 403,
             'c1 is in force');
         assert.ok((await counted())[1] > 0);
+        assert.deepEqual(decided(g).at(-1).cand.dec, 'allow');
+        assert.deepEqual(decided(g).at(-1).dec, 'deny');
 
         // A bad one, and none: neither is anybody's business.
         g.v.write('c3', 'sallyport: [');

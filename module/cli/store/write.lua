@@ -8,7 +8,7 @@ local record, meta, log = KEYS[1], KEYS[2], KEYS[3]
 local by, why, dataset = ARGV[1], ARGV[2], ARGV[3]
 local own = { ver = true, by = true, why = true, changed_at = true }
 local flat = redis.call('HGETALL', record)
-local was, at = {}, 5
+local was, at, account = {}, 5, nil
 
 for i = 1, #flat, 2 do
   was[flat[i]] = flat[i + 1]
@@ -54,6 +54,15 @@ for _ = 1, sets do
     set[#set + 1] = value
     entry[#entry + 1] = 'set:' .. name
     entry[#entry + 1] = value
+
+    if was[name] then
+      entry[#entry + 1] = 'was:' .. name
+      entry[#entry + 1] = was[name]
+    end
+  end
+
+  if name == 'account' then
+    account = value
   end
 
   at = at + 2
@@ -102,6 +111,13 @@ redis.call('HSET', record, 'ver', ver, 'by', by, 'why', why,
 
 if #unset ~= 0 then
   redis.call('HDEL', record, unpack(unset))
+end
+
+account = account or was.account
+
+if account then
+  entry[#entry + 1] = 'account'
+  entry[#entry + 1] = account
 end
 
 if log then

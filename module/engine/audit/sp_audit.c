@@ -113,6 +113,11 @@ sp_audit_request(unsigned char *p, const sp_facts_t *facts,
         p = sp_put_word(p, ctx->body_coding);
     }
 
+    if (ctx->body_added != NULL) {
+        p = sp_put_lit(p, ",\"added\":");
+        p = sp_put_word(p, ctx->body_added);
+    }
+
     p = sp_audit_models(p, facts, verdict, end);
 
     p = sp_put_lit(p, ",\"stream\":");
@@ -199,7 +204,10 @@ sp_audit_verdict(unsigned char *p, const sp_policy_t *policy,
         p = sp_put_lit(p, ",\"mode\":\"observe\"");
     }
 
-    p = sp_audit_matches(p, policy, facts, verdict, end);
+    /* what another policy says stands behind the lists, and is not cut */
+
+    p = sp_audit_matches(p, policy, facts, verdict,
+                         end - ctx->candidate.len);
 
     if (policy != NULL && verdict->allow_rule >= 0) {
         p = sp_put_lit(p, ",\"allow\":");
@@ -207,8 +215,45 @@ sp_audit_verdict(unsigned char *p, const sp_policy_t *policy,
                         SP_AUDIT_TEXT);
     }
 
+    if (ctx->candidate.len != 0) {
+        p = sp_put_lit(p, ",\"cand\":");
+        p = sp_put(p, ctx->candidate.data, ctx->candidate.len);
+    }
+
     return sp_audit_limits(p, policy, verdict, end);
 }
+
+
+size_t
+sp_audit_candidate(const sp_policy_t *policy, const sp_facts_t *facts,
+    const sp_verdict_t *verdict, unsigned char *buf)
+{
+    unsigned char  *p, *end;
+
+    end = buf + SP_AUDIT_CANDIDATE_MAX - 130;    /* for what is behind it */
+    p = buf;
+
+    if (verdict->decision == SP_VERDICT_ALLOW) {
+        p = sp_put_lit(p, "{\"dec\":\"allow\"");
+
+    } else {
+        p = sp_put_lit(p, "{\"dec\":\"deny\"");
+        p = sp_audit_reason(p, policy, verdict);
+    }
+
+    p = sp_audit_part(p, policy, facts, verdict, SP_AUDIT_BY, end);
+    p = sp_put_lit(p, ",\"hash\":\"sha256:");
+    sp_hex(sp_policy_hash(policy), SP_POLICY_HASH_LEN, p);
+    p += 2 * SP_POLICY_HASH_LEN;
+    p = sp_put_lit(p, "\"}");
+
+    return (size_t) (p - buf);
+}
+
+
+_Static_assert(SP_AUDIT_CANDIDATE_MAX - 130 + SP_AUDIT_ITEM
+               <= SP_AUDIT_CANDIDATE_ROOM,
+               "an item is written before it is taken back");
 
 
 /* Without a policy the reasons are those that ship. */

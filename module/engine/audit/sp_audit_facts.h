@@ -28,7 +28,8 @@
 #define SP_AUDIT_LISTS_END   (SP_RECORD_BODY - SP_AUDIT_ITEM - 400)
 
 _Static_assert(SP_AUDIT_MODELS_END + SP_AUDIT_ITEM + 900
-               + 2 * SP_AUDIT_ACCOUNT_MAX + 100 + 700 < SP_AUDIT_LISTS_END,
+               + 2 * SP_AUDIT_ACCOUNT_MAX + 100 + 700
+               + SP_AUDIT_CANDIDATE_MAX < SP_AUDIT_LISTS_END,
                "a verdict without lists fits behind the longest facts");
 
 

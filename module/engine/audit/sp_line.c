@@ -28,7 +28,7 @@ static int sp_line_four(const unsigned char *p, unsigned *value);
 static const char *const  sp_line_types[] = {
     "decision", "settle", "segment", "close", "torn", "lost", "policy",
     "change", "appeal", "seal", "archive", "broken", "retire",
-    "flood", "?"
+    "flood", "missed", "?"
 };
 
 
