@@ -93,7 +93,7 @@ describe('import', () => {
         const [, , last] = await notes();
 
         assert.deepEqual(last, { key: 'sp:data:acct:a', ver: '2', by: 'jo',
-            why: 'TICKET-1', 'set:residence': 'NO' });
+            why: 'TICKET-1', 'set:residence': 'NO', 'was:residence': 'SE' });
     });
 
     test('what a row does not name stays; empty and null remove', async () => {
